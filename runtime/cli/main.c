@@ -1,0 +1,6 @@
+/* The `skald` command. */
+
+int main(void)
+{
+    return 0;
+}

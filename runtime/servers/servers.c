@@ -1,0 +1,2 @@
+/* Private PostgreSQL and NATS servers. */
+typedef int skald_servers_placeholder;

@@ -1,0 +1,2 @@
+/* Servers for tests. */
+typedef int test_servers_placeholder;
