@@ -9,10 +9,10 @@
 
 #if defined(__GNUC__)
 #define SKALD_API __attribute__((visibility("default")))
-#define SKALD_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SKALD_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define SKALD_API
-#define SKALD_PRINTF(format, first)
+#define SKALD_PRINTF(text, first)
 #endif
 
 #endif
