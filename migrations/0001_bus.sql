@@ -55,7 +55,7 @@ COMMENT ON TABLE skald.outbox_range IS 'The partitions of skald.outbox: [first_p
 -- always finds its table. Returns how many were made. ATTACH takes only SHARE UPDATE EXCLUSIVE on the
 -- outbox, which does not wait for writers nor make them wait. Called at every start and every few
 -- seconds by whoever leads the relay.
-CREATE FUNCTION skald.outbox_extend(range_size bigint DEFAULT 1000000, ahead integer DEFAULT 8)
+CREATE FUNCTION skald.outbox_extend(range_size bigint DEFAULT 1000000, ahead integer DEFAULT 4)
 RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog, skald AS $$
 DECLARE
     made       integer := 0;
@@ -156,7 +156,8 @@ $$;
 COMMENT ON FUNCTION skald.advance IS 'Acknowledges messages by moving positions; refuses fenced owners.';
 
 -- What could not be finished in its transaction: a message whose handler failed and the later ones of
--- its key ("parked"), and messages that cannot be decoded ("dead"). Ordered per key by position.
+-- its key ("parked"), and messages that cannot be decoded ("dead"). Ordered per key by position. Only the
+-- first parked job of a key is due at a time; those behind it are due at infinity until it is done.
 CREATE TABLE skald.job (
     id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     follower        text        NOT NULL REFERENCES skald.follower (name),
@@ -165,11 +166,12 @@ CREATE TABLE skald.job (
     position        bigint,
     sequence        bigint,
     attempts        integer     NOT NULL DEFAULT 0,
-    due_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    due_at          timestamptz NOT NULL DEFAULT 'infinity',
     reason          text        NOT NULL DEFAULT '',
     sqlstate        text,
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     tried_at        timestamptz,
+    published_at    timestamptz,
     message_id      text,
     source          text,
     type            text,
@@ -180,16 +182,17 @@ CREATE TABLE skald.job (
     traceparent     text,
     tracestate      text,
     headers         text,
-    published_at    timestamptz,
     body            bytea       NOT NULL,
     CHECK (position IS NOT NULL OR sequence IS NOT NULL)
 );
 COMMENT ON TABLE skald.job IS 'Messages that wait behind a failure, or are kept for a person.';
 COMMENT ON COLUMN skald.job.position IS 'Of the message; NULL where it carried none that can be read.';
 COMMENT ON COLUMN skald.job.sequence IS 'In the stream, where the position cannot be read.';
+COMMENT ON COLUMN skald.job.reason IS 'Of the last failure, in words.';
 CREATE UNIQUE INDEX job_position ON skald.job (follower, partition, position) WHERE position IS NOT NULL;
 CREATE UNIQUE INDEX job_sequence ON skald.job (follower, sequence) WHERE position IS NULL;
-CREATE INDEX job_parked ON skald.job (follower, partition, key, position) WHERE state = 'parked';
+CREATE INDEX job_key ON skald.job (follower, partition, key, position) WHERE state = 'parked';
+CREATE INDEX job_due ON skald.job (follower, partition, due_at) WHERE state = 'parked';
 
 -- Ids of messages applied from streams that Skald did not write, whose writers may repeat them.
 CREATE TABLE skald.seen (

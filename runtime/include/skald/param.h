@@ -26,7 +26,7 @@ typedef struct skald_param {
     skald_param_kind kind;
     const void *data; /* TEXT, BYTES */
     size_t size;      /* BYTES */
-    int64_t integer;  /* INTEGER, BOOLEAN */
+    int64_t integer;  /* INTEGER, BOOLEAN; BYTES: OID of the value's type, 0 for bytea */
     double real;      /* REAL */
 } skald_param;
 
