@@ -37,6 +37,10 @@ typedef struct skald_options {
     /* Called once by skald_service_run and skald_main when the service runs, on their thread; any
      * other status than SKALD_OK stops the service with `error`. */
     skald_status (*on_start)(skald_service *service, void *user, skald_error *error);
+    /* Called once after on_start succeeded, when a stop was requested and before the drain, on the
+     * same thread: the place to close doors through which new work comes in, an HTTP server for
+     * example, while publishing still works. */
+    void (*on_stop)(skald_service *service, void *user);
 } skald_options;
 
 #define SKALD_OPTIONS_INIT {.size = sizeof(skald_options)}
