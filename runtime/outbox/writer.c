@@ -1,0 +1,131 @@
+/* Column by column into arrays; PostgreSQL makes rows of them, drawing positions in their order. */
+#include "outbox/writer.h"
+#include "base/uuid.h"
+#include "pg/guest.h"
+
+#include <assert.h>
+
+enum { COLUMNS = 10 };
+
+void skald_outbox_writer_init(skald_outbox_writer *writer)
+{
+    skald_array_init(&writer->ids, SKALD_ARRAY_UUID);
+    skald_array_init(&writer->partitions, SKALD_ARRAY_INT2);
+    skald_array_init(&writer->types, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->keys, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->correlation_ids, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->causation_ids, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->traceparents, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->tracestates, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->headers, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->bodies, SKALD_ARRAY_BYTEA);
+}
+
+/* Every column, in the order of the INSERT below. */
+static void columns_list(skald_outbox_writer *writer, skald_array *columns[COLUMNS])
+{
+    skald_array *list[COLUMNS] = {&writer->ids,           &writer->partitions,
+                                  &writer->types,         &writer->keys,
+                                  &writer->correlation_ids, &writer->causation_ids,
+                                  &writer->traceparents,  &writer->tracestates,
+                                  &writer->headers,       &writer->bodies};
+    for (int i = 0; i < COLUMNS; i++)
+        columns[i] = list[i];
+}
+
+void skald_outbox_writer_done(skald_outbox_writer *writer)
+{
+    skald_array *columns[COLUMNS];
+    columns_list(writer, columns);
+    for (int i = 0; i < COLUMNS; i++)
+        skald_array_done(columns[i]);
+}
+
+void skald_outbox_writer_clear(skald_outbox_writer *writer)
+{
+    skald_array *columns[COLUMNS];
+    columns_list(writer, columns);
+    for (int i = 0; i < COLUMNS; i++)
+        skald_array_clear(columns[i]);
+}
+
+uint32_t skald_outbox_writer_count(const skald_outbox_writer *writer)
+{
+    return writer->ids.count;
+}
+
+skald_status skald_outbox_writer_add(skald_outbox_writer *writer, const skald_message *message)
+{
+    unsigned char id[16];
+    const bool is_uuid = skald_uuid_parse(message->id, id);
+    assert(is_uuid);
+    skald_array_bytes(&writer->ids, (skald_bytes){id, sizeof id});
+    skald_array_integer(&writer->partitions, message->partition);
+    skald_array_text(&writer->types, message->type);
+    skald_array_text(&writer->keys, message->key);
+    skald_array_text(&writer->correlation_ids, message->correlation_id);
+    skald_array_text(&writer->causation_ids, message->causation_id);
+    skald_array_text(&writer->traceparents, message->traceparent);
+    skald_array_text(&writer->tracestates, message->tracestate);
+    skald_array_text(&writer->headers, message->headers);
+    skald_array_bytes(&writer->bodies, message->body);
+    skald_array *columns[COLUMNS];
+    columns_list(writer, columns);
+    for (int i = 0; i < COLUMNS; i++) {
+        if (!skald_array_ok(columns[i]))
+            return SKALD_NO_MEMORY;
+    }
+    return SKALD_OK;
+}
+
+skald_status skald_outbox_writer_send(skald_outbox_writer *writer, skald_pipeline *pipeline,
+                                      skald_error *error)
+{
+    if (skald_outbox_writer_count(writer) == 0)
+        return SKALD_OK;
+    skald_array *columns[COLUMNS];
+    columns_list(writer, columns);
+    skald_param params[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++)
+        params[i] = skald_array_param(columns[i]);
+    return skald_pipeline_send(
+        pipeline, SKALD_PIPELINE_NOBODY,
+        "INSERT INTO skald.outbox (event_id, partition, type, key, correlation_id, causation_id,"
+        " traceparent, tracestate, headers, body)"
+        " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        COLUMNS, params, error);
+}
+
+skald_status skald_outbox_write_on(struct pg_conn *connection, const char *service,
+                                   const skald_message *message, skald_error *error)
+{
+    const skald_param params[] = {
+        skald_text(message->id),
+        skald_integer(message->partition),
+        skald_text(message->type),
+        skald_text(message->key),
+        skald_text(message->correlation_id),
+        skald_text(message->causation_id),
+        skald_text(message->traceparent),
+        skald_text(message->tracestate),
+        skald_text(message->headers),
+        skald_bytea(message->body.data, message->body.size),
+        skald_text(service),
+    };
+    uint64_t inserted = 0;
+    /* The service's name is asked for in the same round trip, so that an event cannot end up in
+     * the outbox of somebody else. */
+    const skald_status status = skald_pg_guest_run(
+        connection, &inserted,
+        "INSERT INTO skald.outbox (event_id, partition, type, key, correlation_id, causation_id,"
+        " traceparent, tracestate, headers, body)"
+        " SELECT $1::uuid, $2::smallint, $3, $4, $5, $6, $7, $8, $9, $10"
+        " WHERE EXISTS (SELECT FROM skald.service WHERE name = $11)",
+        sizeof params / sizeof params[0], params, error);
+    if (status == SKALD_OK && inserted != 1)
+        return skald_error_set(error, SKALD_INVALID,
+                               "the connection leads to another database than that of service "
+                               "\"%s\"",
+                               service);
+    return status;
+}

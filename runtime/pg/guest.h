@@ -1,0 +1,16 @@
+/* One statement on a connection that belongs to the user: nothing about it is changed. */
+#ifndef SKALD_PG_GUEST_H
+#define SKALD_PG_GUEST_H
+
+#include <skald/param.h>
+#include <skald/status.h>
+
+struct pg_conn;
+
+/* Runs `sql` in whatever transaction is open and tells how many rows it touched. SKALD_INVALID when
+ * the connection is NULL, in pipeline mode, busy with another statement, or in a transaction that has
+ * failed already; other statuses as skald_pg_run. */
+skald_status skald_pg_guest_run(struct pg_conn *connection, uint64_t *touched, const char *sql,
+                                size_t count, const skald_param *params, skald_error *error);
+
+#endif
