@@ -1,17 +1,12 @@
-/* Is this text UTF-8 as RFC 3629 has it, and fit for PostgreSQL's text? */
+/* Is this text? PostgreSQL refuses a text value that is not UTF-8, so everything is checked where
+ * it comes in. */
 #ifndef SKALD_BASE_UTF8_H
 #define SKALD_BASE_UTF8_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* The offset of the first byte that is not part of a valid character, or `size`. Overlong forms,
- * surrogates, characters above U+10FFFF and NUL are invalid. */
+/* How many bytes from the front are valid UTF-8 (no overlong form, no surrogate, nothing above
+ * U+10FFFF); `size` when all of them are. A NUL is valid. */
 size_t skald_utf8_valid_size(const char *text, size_t size);
-
-static inline bool skald_utf8_valid(const char *text, size_t size)
-{
-    return skald_utf8_valid_size(text, size) == size;
-}
 
 #endif

@@ -23,7 +23,7 @@ static skald_status text_check(const char *what, const char *text, size_t size_m
     if (size > size_max)
         return skald_error_set(error, SKALD_FULL, "the %s has %zu bytes, at most %zu are possible",
                                what, size, size_max);
-    if (!skald_utf8_valid(text, size))
+    if (skald_utf8_valid_size(text, size) != size)
         return skald_error_set(error, SKALD_INVALID, "the %s is not valid UTF-8", what);
     return SKALD_OK;
 }
