@@ -1,5 +1,5 @@
-/* Applying, listing and checking migrations. What a migration contains is in migrations/; how it gets
- * into the program is in cmake/EmbedMigrations.cmake. */
+/* Applying, listing and checking migrations. What a migration contains is in migrations/; how it
+ * gets into the program is in cmake/EmbedMigrations.cmake. */
 #include "schema/schema.h"
 
 #include <stdbool.h>
@@ -186,15 +186,17 @@ skald_status skald_schema_verify(skald_pg *pg, const skald_migration_set *set, s
     return missing > 0 ? refuse_missing(pg, set, missing, error) : SKALD_OK;
 }
 
-/* The lock belongs to the transaction, not to the session, because a transaction pooler may give the
- * session to somebody else. READ COMMITTED, so that what is read after waiting for it is fresh. */
+/* The lock belongs to the transaction, not to the session, because a transaction pooler may give
+ * the session to somebody else. READ COMMITTED, so that what is read after waiting for it is fresh.
+ */
 static skald_status begin_locked(skald_pg *pg, skald_error *error)
 {
     bool exists = false;
     skald_status status = skald_pg_script(pg, "BEGIN ISOLATION LEVEL READ COMMITTED", error);
     if (status == SKALD_OK)
-        status = skald_pg_do(pg, NULL, error,
-                             "SELECT pg_advisory_xact_lock(hashtextextended('skald.migration', 0))");
+        status =
+            skald_pg_do(pg, NULL, error,
+                        "SELECT pg_advisory_xact_lock(hashtextextended('skald.migration', 0))");
     if (status == SKALD_OK)
         status = table_exists(pg, &exists, error);
     if (status != SKALD_OK || exists)

@@ -29,10 +29,10 @@ const char *skald_migration_state_name(skald_migration_state state);
 /* Called after each migration that was applied and committed. */
 typedef void skald_schema_applied_function(void *user, const skald_migration *migration);
 
-/* Applies what is pending, each migration in a transaction of its own. Any number of programs may do
- * so at once: each transaction takes a lock that also works through a transaction pooler, and reads
- * under it what is still missing. SKALD_SCHEMA when the database holds migrations that are changed
- * or unknown: nothing more is applied then. `on_applied` may be NULL. */
+/* Applies what is pending, each migration in a transaction of its own. Any number of programs may
+ * do so at once: each transaction takes a lock that also works through a transaction pooler, and
+ * reads under it what is still missing. SKALD_SCHEMA when the database holds migrations that are
+ * changed or unknown: nothing more is applied then. `on_applied` may be NULL. */
 skald_status skald_schema_migrate(skald_pg *pg, const skald_migration_set *set,
                                   skald_schema_applied_function *on_applied, void *user,
                                   skald_error *error);
