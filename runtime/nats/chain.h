@@ -36,7 +36,7 @@ skald_status skald_chain_publish(skald_chain *chain, const skald_message *messag
 void skald_chain_flush(skald_chain *chain);
 
 /* SKALD_OK, or why it broke. */
-skald_status skald_chain_state(const skald_chain *chain, skald_error *error);
+skald_status skald_chain_state(skald_chain *chain, skald_error *error);
 
 /* Waits until everything is confirmed. SKALD_TIMEOUT when `wait_ms` passed first (the chain may
  * still be whole: see its state), otherwise why it broke. */
@@ -44,6 +44,6 @@ skald_status skald_chain_settle(skald_chain *chain, uint32_t wait_ms, skald_erro
 
 /* How many messages are confirmed, and the position of the last of them (`last_position` before the
  * first). */
-uint64_t skald_chain_confirmed(const skald_chain *chain, int64_t *position);
+uint64_t skald_chain_confirmed(skald_chain *chain, int64_t *position);
 
 #endif
