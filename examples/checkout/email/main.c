@@ -1,0 +1,28 @@
+/* The service "email": writes to the customer when the order is confirmed. It is slow, as mail
+ * servers are, and nobody waits for it. */
+#include "common/settings.h"
+#include "shop/v1/order_events.pb-c.h"
+
+#include <skald/skald.h>
+
+SKALD_HANDLER(on_order_confirmed, shop__v1__order_confirmed)
+{
+    if (event->order == NULL)
+        return skald_fail(context, "the event carries no order");
+    const long *latency_ms = skald_context_user(context);
+    setting_sleep_ms(*latency_ms); /* this is where a mail server would be spoken to */
+    return skald_exec(
+        context, "INSERT INTO mail (order_id, recipient, subject) VALUES ($1, $2, $3)",
+        event->order->order_id, event->order->customer_email, "Your order is on its way");
+}
+
+int main(int argc, char **argv)
+{
+    long latency_ms = setting_number("SHOP_MAIL_LATENCY_MS", 20, 0, 1000);
+    skald_options options = SKALD_OPTIONS_INIT;
+    options.user = &latency_ms;
+    options.batch_max = 16; /* so that a batch of slow mails stays well within the lease */
+    skald_service *service = skald_service_open("email", &options);
+    skald_follow(service, "orders", on_order_confirmed);
+    return skald_main(service, argc, argv);
+}
