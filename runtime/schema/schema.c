@@ -6,6 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Where it is written what was applied. The first migration runs when this is there already. */
+#define TABLE_SQL                                                                                  \
+    "CREATE SCHEMA IF NOT EXISTS skald;\n"                                                         \
+    "CREATE TABLE IF NOT EXISTS skald.migration (\n"                                               \
+    "    number      integer     PRIMARY KEY,\n"                                                   \
+    "    name        text        NOT NULL,\n"                                                      \
+    "    checksum    text        NOT NULL,\n"                                                      \
+    "    applied_at  timestamptz NOT NULL DEFAULT clock_timestamp()\n"                             \
+    ");\n"                                                                                         \
+    "COMMENT ON TABLE skald.migration IS\n"                                                        \
+    "    'Which migrations made this schema; written by skald migrate up.';\n"
+
 typedef struct applied_list {
     const skald_migration_set *set;
     skald_migration_entry *entries;
@@ -201,15 +213,7 @@ static skald_status begin_locked(skald_pg *pg, skald_error *error)
         status = table_exists(pg, &exists, error);
     if (status != SKALD_OK || exists)
         return status;
-    return skald_pg_script(pg,
-                           "CREATE SCHEMA IF NOT EXISTS skald;"
-                           "CREATE TABLE skald.migration ("
-                           " number integer PRIMARY KEY, name text NOT NULL,"
-                           " checksum text NOT NULL,"
-                           " applied_at timestamptz NOT NULL DEFAULT clock_timestamp());"
-                           "COMMENT ON TABLE skald.migration IS"
-                           " 'Which migrations made this schema; written by skald migrate up.'",
-                           error);
+    return skald_pg_script(pg, TABLE_SQL, error);
 }
 
 static skald_status apply(skald_pg *pg, const skald_migration *migration, skald_error *error)
@@ -265,4 +269,30 @@ skald_status skald_schema_migrate(skald_pg *pg, const skald_migration_set *set,
         if (on_applied != NULL)
             on_applied(user, applied);
     }
+}
+
+static void print_up(const skald_migration *migration, FILE *out)
+{
+    fprintf(out, "BEGIN;\n\n%s\n", migration->up);
+    fprintf(out,
+            "INSERT INTO skald.migration (number, name, checksum)\nVALUES (%u, '%s', '%s');\n\n",
+            migration->number, migration->name, migration->checksum);
+    fputs("COMMIT;\n\n", out);
+}
+
+static void print_down(const skald_migration *migration, FILE *out)
+{
+    fprintf(out, "BEGIN;\n\n%s\nDELETE FROM skald.migration WHERE number = %u;\n\nCOMMIT;\n\n",
+            migration->down, migration->number);
+}
+
+void skald_schema_print(const skald_migration_set *set, uint32_t from, uint32_t to, bool down,
+                        FILE *out)
+{
+    if (!down && from == 1)
+        fprintf(out, "%s\n", TABLE_SQL);
+    for (uint32_t number = from; number <= to && !down; number++)
+        print_up(&set->items[number - 1], out);
+    for (uint32_t number = to; number >= from && down; number--)
+        print_down(&set->items[number - 1], out);
 }

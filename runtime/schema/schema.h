@@ -7,6 +7,9 @@
 #include "pg/connection.h"
 #include "schema/migrations.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+
 #define SKALD_MIGRATIONS_MAX 256u
 
 typedef enum skald_migration_state {
@@ -45,5 +48,10 @@ skald_status skald_schema_list(skald_pg *pg, const skald_migration_set *set,
 /* Answers SKALD_OK when the database has exactly these migrations, otherwise SKALD_SCHEMA and one
  * sentence: the database, what is found, what is needed, and the command to run. */
 skald_status skald_schema_verify(skald_pg *pg, const skald_migration_set *set, skald_error *error);
+
+/* Prints migrations `from` to `to` as SQL that can be run by any tool and records itself as
+ * skald_schema_migrate would; with `down` the way back, from the last to the first. */
+void skald_schema_print(const skald_migration_set *set, uint32_t from, uint32_t to, bool down,
+                        FILE *out);
 
 #endif
