@@ -31,18 +31,19 @@ const char *skald_status_text(skald_status status)
     return "a status this version does not know";
 }
 
-/* Error texts are stored in PostgreSQL, which refuses half a character. So a text that was cut ends
- * with its last whole one: drop trailing continuation bytes, then the lead byte that wants them. */
+/* Error texts are stored in PostgreSQL, which refuses half a character. So the last lead byte of a
+ * text that was cut goes, with what follows it, when it wants more bytes than are left. */
 static void half_character_drop(char *text, size_t size)
 {
-    size_t end = size;
-    while (end > 0 && ((unsigned char)text[end - 1] & 0xC0) == 0x80)
-        end--;
-    if (end > 0 && (unsigned char)text[end - 1] >= 0xC0)
-        end--;
-    else
-        end = size;
-    text[end] = '\0';
+    size_t lead = size;
+    while (lead > 0 && ((unsigned char)text[lead - 1] & 0xC0) == 0x80)
+        lead--;
+    if (lead == 0)
+        return;
+    const unsigned char byte = (unsigned char)text[lead - 1];
+    const size_t wanted = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : byte >= 0xC0 ? 1 : 0;
+    if (size - lead < wanted)
+        text[lead - 1] = '\0';
 }
 
 skald_status skald_error_set(skald_error *error, skald_status status, const char *format, ...)
