@@ -20,6 +20,7 @@ typedef struct dev_options {
     const char *name;
     const char *directory;
     bool ephemeral;
+    bool safe;
     bool postgres_tcp;
     bool no_migrate;
     bool json;
@@ -173,6 +174,7 @@ static int run(const void *options, int argc, char **argv)
                .servers = {.name = given->name != NULL ? given->name : "default",
                            .directory = given->directory,
                            .ephemeral = given->ephemeral,
+                           .safe = given->safe,
                            .postgres_tcp = given->postgres_tcp}};
     return live(&dev);
 }
@@ -181,6 +183,8 @@ static const skald_command_option options_table[] = {
     {"ephemeral", NULL, SKALD_OPTION_FLAG, offsetof(dev_options, ephemeral),
      "new servers that are deleted at exit, with fsync off;\n"
      "any number of them run side by side"},
+    {"safe", NULL, SKALD_OPTION_FLAG, offsetof(dev_options, safe),
+     "with --ephemeral: fsync on, as in earnest"},
     {"name", "NAME", SKALD_OPTION_TEXT, offsetof(dev_options, name),
      "name of the kept servers; \"default\""},
     {"dir", "DIR", SKALD_OPTION_TEXT, offsetof(dev_options, directory),
