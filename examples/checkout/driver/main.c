@@ -199,18 +199,18 @@ static percentiles measure_ends(const demo_books *books)
 /* Nothing runs any more, so nothing moves while the books are read. */
 static bool compare_books(demo_run *demo)
 {
-    demo_books books;
+    demo_books books = {0};
     fprintf(demo->talk, "everything has ended; comparing the books\n");
     bool good = demo->options.spoil == NULL || audit_spoil(&demo->shop, demo->options.spoil);
     good = good && audit_read(&books, &demo->shop, customers_join(demo->customers),
                               demo->options.order_count);
-    if (!good)
-        return false;
-    books_check(&books, &demo->report.verdict);
-    demo->report.placed = (unsigned)books.order_count;
-    demo->report.ended = measure_ends(&books);
+    if (good) {
+        books_check(&books, &demo->report.verdict);
+        demo->report.placed = (unsigned)books.order_count;
+        demo->report.ended = measure_ends(&books);
+    }
     audit_done(&books);
-    return true;
+    return good;
 }
 
 static void tell(const demo_run *demo)
