@@ -166,7 +166,7 @@ static void test_hello_world_builds_with_find_package(void **state)
  */
 static void compile_header(const char *folder, const char *name)
 {
-    char source[256];
+    char source[1024];
     test_child *shell = NULL;
     snprintf(source, sizeof(source),
              "#include <skald/%s>\n#include <skald/%s>\nint main(void);\n"

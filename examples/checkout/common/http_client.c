@@ -116,9 +116,9 @@ static const char *find_header(const http_client *client, const char *body, cons
 static int receive_answer(http_client *client, json_t **answer)
 {
     char *body = receive_head(client);
-    int status = 0;
-    if (body == NULL || sscanf(client->text, "HTTP/1.1 %d", &status) != 1)
+    if (body == NULL || strncmp(client->text, "HTTP/1.1 ", 9) != 0)
         return 0;
+    const int status = (int)strtol(client->text + 9, NULL, 10);
     const char *length = find_header(client, body, "Content-Length");
     const size_t size = length != NULL ? strtoul(length, NULL, 10) : 0;
     while (client->size < (size_t)(body - client->text) + size)

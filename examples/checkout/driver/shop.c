@@ -143,15 +143,23 @@ bool shop_prepare(demo_shop *shop)
     return good;
 }
 
-/* Reads the port that a process wrote into its port file when it was ready to listen. */
+static bool read_port(const char *port_file, unsigned *port)
+{
+    char text[16] = "";
+    FILE *file = fopen(port_file, "r");
+    if (file == NULL)
+        return false;
+    const bool read = fgets(text, sizeof(text), file) != NULL;
+    fclose(file);
+    *port = (unsigned)strtoul(text, NULL, 10);
+    return read;
+}
+
+/* A process writes its port file whole, when it is ready to listen. */
 static bool wait_for_port(demo_shop *shop, const char *port_file, unsigned *port)
 {
     for (long waited = 0; waited < READY_MS_MAX && shop_is_well(shop); waited += LOOK_MS) {
-        FILE *file = fopen(port_file, "r");
-        const bool found = file != NULL && fscanf(file, "%u", port) == 1;
-        if (file != NULL)
-            fclose(file);
-        if (found)
+        if (read_port(port_file, port))
             return true;
         setting_sleep_ms(LOOK_MS);
     }

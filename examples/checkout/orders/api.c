@@ -90,8 +90,8 @@ static PGresult *insert_order(PGconn *connection, const order_wish *wish)
                         5, NULL, values, NULL, NULL, 0);
 }
 
-static skald_status publish_created(orders_api *api, PGconn *connection, const order_wish *wish,
-                                    int64_t total_cents, skald_error *error)
+static bool publish_created(orders_api *api, PGconn *connection, const order_wish *wish,
+                            int64_t total_cents)
 {
     Shop__V1__Order order = SHOP__V1__ORDER__INIT;
     order.order_id = (char *)wish->order_id;
@@ -104,7 +104,11 @@ static skald_status publish_created(orders_api *api, PGconn *connection, const o
     created.card_token = (char *)wish->card_token;
     skald_publish_options options = SKALD_PUBLISH_OPTIONS_INIT;
     options.key = wish->order_id;
-    return skald_publish_on(api->service, connection, &created.base, &options, error);
+    skald_error error;
+    if (skald_publish_on(api->service, connection, &created.base, &options, &error) == SKALD_OK)
+        return true;
+    fprintf(stderr, "ORDER-REFUSED %s\n", error.text);
+    return false;
 }
 
 static void accept_order(http_answer *answer, const char *order_id)
@@ -142,21 +146,18 @@ static void answer_repeated(PGconn *connection, const order_wish *wish, http_ans
 static void place_order(orders_api *api, PGconn *connection, const order_wish *wish,
                         http_answer *answer)
 {
-    skald_error error;
     PGresult *inserted = run(connection, "BEGIN") ? insert_order(connection, wish) : NULL;
     if (PQresultStatus(inserted) != PGRES_TUPLES_OK) {
         http_refuse(answer, 503, "try again");
     } else if (PQntuples(inserted) == 0) {
         answer_repeated(connection, wish, answer);
-    } else if (publish_created(api, connection, wish, strtoll(PQgetvalue(inserted, 0, 0), NULL, 10),
-                               &error) != SKALD_OK) {
-        fprintf(stderr, "ORDER-REFUSED %s\n", error.text);
-        http_refuse(answer, 503, "try again");
-    } else if (!run(connection, "COMMIT")) {
-        http_refuse(answer, 503, "try again");
-    } else {
+    } else if (publish_created(api, connection, wish,
+                               strtoll(PQgetvalue(inserted, 0, 0), NULL, 10)) &&
+               run(connection, "COMMIT")) {
         skald_ring(api->service);
         accept_order(answer, wish->order_id);
+    } else {
+        http_refuse(answer, 503, "try again");
     }
     if (PQtransactionStatus(connection) != PQTRANS_IDLE)
         run(connection, "ROLLBACK");

@@ -32,9 +32,10 @@ static int compare_keys(const void *left, const void *right)
 
 static ledger_key *make_key(const char *text)
 {
-    ledger_key *key = calloc(1, sizeof(*key) + strlen(text) + 1);
+    const size_t size = strlen(text) + 1;
+    ledger_key *key = calloc(1, sizeof(*key) + size);
     if (key != NULL)
-        strcpy(key->text, text);
+        memcpy(key->text, text, size);
     return key;
 }
 

@@ -1,7 +1,6 @@
 /* The front door of the shop: what a customer is answered, and that an order is placed once. The
  * services behind it are not started: orders wait in the outbox. */
 #include "common/http_client.h"
-#include "shop/v1/order_events.pb-c.h"
 #include "support/child.h"
 #include "support/database.h"
 #include "support/servers.h"
