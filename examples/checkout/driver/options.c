@@ -29,6 +29,7 @@ static const char help[] =
     "see\n"
     "                           that it can fail\n"
     "  --json                   the last line of the output is one JSON object\n"
+    "  --no-build               runs what is built already\n"
     "  --help\n";
 
 static const struct option known[] = {

@@ -1,4 +1,4 @@
-/* The demo as a person runs it: inside `skald dev`, with everything it starts. */
+/* The demo as a person runs it, with everything it starts; only its build is spared. */
 #include "support/child.h"
 #include "support/test.h"
 #include "support/wait.h"
@@ -19,27 +19,16 @@ static const char *program(char out[512])
 /* A small and hurried demo: `more` is one more option and its value, or NULL twice. */
 static test_child *start_demo(const char *orders, const char *more, const char *value)
 {
-    char path[512];
-    const char *const argv[] = {test_variable("SKALD_CLI"),
-                                "dev",
-                                "--ephemeral",
-                                "--",
-                                program(path),
-                                "--json",
-                                "--orders",
-                                orders,
-                                "--rate",
-                                "60",
-                                "--seed",
-                                "7",
-                                "--provider-latency",
-                                "5",
-                                "--mail-latency",
-                                "2",
-                                more,
-                                value,
-                                NULL};
-    return child_start(argv, NULL);
+    char script[512];
+    char build[512];
+    snprintf(script, sizeof(script), "%s/examples/checkout/demo",
+             test_variable("SKALD_SOURCE_DIR"));
+    snprintf(build, sizeof(build), "SKALD_BUILD_DIR=%s", test_variable("SKALD_BINARY_DIR"));
+    const char *const argv[] = {
+        script, "--no-build",         "--json", "--orders",       orders, "--rate", "60",  "--seed",
+        "7",    "--provider-latency", "5",      "--mail-latency", "2",    more,     value, NULL};
+    const char *const environment[] = {build, NULL};
+    return child_start(argv, environment);
 }
 
 /* The last line of what it wrote; to be freed with json_decref. */
