@@ -21,8 +21,12 @@ static void on_disconnected(natsConnection *connection, void *closure)
 {
     (void)connection;
     skald_nats *nats = closure;
-    skald_log_say(nats->log, SKALD_LOG_WARNING, "NATS-DISCONNECTED",
-                  "the connection to NATS is lost; trying again");
+    pthread_mutex_lock(&nats->state_mutex);
+    const bool ours = nats->stopping; /* we are closing it */
+    pthread_mutex_unlock(&nats->state_mutex);
+    if (!ours)
+        skald_log_say(nats->log, SKALD_LOG_WARNING, "NATS-DISCONNECTED",
+                      "the connection to NATS is lost; trying again");
 }
 
 static void on_reconnected(natsConnection *connection, void *closure)

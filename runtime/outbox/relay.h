@@ -17,7 +17,7 @@
 typedef struct skald_relay skald_relay;
 
 typedef struct skald_relay_options {
-    const char *service;     /* borrowed, as all of these, until the relay is closed */
+    const char *service; /* borrowed, as all of these, until the relay is closed */
     const char *database;
     const char *application; /* for pg_stat_activity */
     uint32_t partitions;
@@ -25,10 +25,12 @@ typedef struct skald_relay_options {
     skald_bell *bell;
     skald_log *log;
     atomic_uint_fast64_t *relayed; /* counts confirmed rows */
+    uint32_t retention_seconds;    /* of rows and messages that all have passed; 0: 7 days */
 } skald_relay_options;
 
 /* Starts the relay's thread, standing by. */
-skald_status skald_relay_open(skald_relay **out, const skald_relay_options *options, skald_error *error);
+skald_status skald_relay_open(skald_relay **out, const skald_relay_options *options,
+                              skald_error *error);
 
 /* Lead (true) or stand by (false); returns at once. When told to stand by it confirms what is in
  * flight, briefly, and publishes nothing more. Any thread. */
