@@ -1,8 +1,8 @@
 /* A list of blocks; each allocation is cut from the newest one. */
 #include "base/arena.h"
 
-#include <stdarg.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -17,7 +17,8 @@ typedef struct skald_arena {
 /* Empty, with a limit in bytes (0: none). Allocates nothing yet. */
 void skald_arena_init(skald_arena *arena, size_t size_max);
 
-/* Zeroed, aligned for any type; lives until reset or done. NULL above the limit or without memory. */
+/* Zeroed, aligned for any type; lives until reset or done. NULL above the limit or without memory.
+ */
 void *skald_arena_alloc(skald_arena *arena, size_t size);
 
 /* Copies; NULL in gives NULL out. */

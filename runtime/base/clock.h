@@ -1,4 +1,5 @@
-/* Time. Deadlines of this process use the monotonic clock; leases use the database's and are not here. */
+/* Time. Deadlines of this process use the monotonic clock; leases use the database's and are not
+ * here. */
 #ifndef SKALD_BASE_CLOCK_H
 #define SKALD_BASE_CLOCK_H
 

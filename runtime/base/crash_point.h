@@ -1,8 +1,8 @@
 /* Named places where a test can make the process die as if the power had gone.
  *
- * SKALD_CRASH="relay-published:3" ends the process with _exit(137) the third time it passes the point
- * of that name. The check is always compiled in: one load and one branch. Every point must be in
- * crash_point.c's list, which is what the tests iterate over. */
+ * SKALD_CRASH="relay-published:3" ends the process with _exit(137) the third time it passes the
+ * point of that name. The check is always compiled in: one load and one branch. Every point must be
+ * in crash_point.c's list, which is what the tests iterate over. */
 #ifndef SKALD_BASE_CRASH_POINT_H
 #define SKALD_BASE_CRASH_POINT_H
 

@@ -52,7 +52,8 @@ static void text_quote(char *out, size_t size, const char *text)
     out[used] = '\0';
 }
 
-static void line_write(const skald_log *log, skald_log_level level, const char *id, const char *text)
+static void line_write(const skald_log *log, skald_log_level level, const char *id,
+                       const char *text)
 {
     char quoted[LINE_SIZE];
     text_quote(quoted, sizeof quoted, text);

@@ -67,7 +67,8 @@ static skald_status id_choose(const char **out, const char *given, skald_arena *
     return SKALD_OK;
 }
 
-/* An empty set of options, and options of a size this library does not know, would be read wrongly. */
+/* An empty set of options, and options of a size this library does not know, would be read wrongly.
+ */
 static skald_status options_check(const skald_publish_options *options, skald_error *error)
 {
     if (options->size != sizeof *options)
@@ -108,8 +109,8 @@ skald_status skald_compose(skald_message *out, const ProtobufCMessage *event,
         return skald_error_set(error, SKALD_INVALID,
                                "%s is published without a key: set skald_publish_options.key",
                                message.type);
-    message.correlation_id = either(
-        options->correlation_id, either(parent->correlation_id, either(parent->id, message.id)));
+    message.correlation_id = either(options->correlation_id,
+                                    either(parent->correlation_id, either(parent->id, message.id)));
     message.causation_id = either(options->causation_id, parent->id);
     message.traceparent = either(options->traceparent, parent->traceparent);
     message.tracestate = either(options->tracestate, parent->tracestate);

@@ -1,4 +1,5 @@
-/* From what a user wants to publish to the message that is stored: checks, defaults, inheritance. */
+/* From what a user wants to publish to the message that is stored: checks, defaults, inheritance.
+ */
 #ifndef SKALD_OUTBOX_COMPOSE_H
 #define SKALD_OUTBOX_COMPOSE_H
 

@@ -55,7 +55,8 @@ int64_t skald_outbox_reader_position(const skald_outbox_reader *reader)
     return reader->gap.position;
 }
 
-/* Bodies differ in size by four orders of magnitude, so the next reading's limit follows this one's. */
+/* Bodies differ in size by four orders of magnitude, so the next reading's limit follows this
+ * one's. */
 static void rows_max_adapt(skald_outbox_reader *reader, uint32_t count)
 {
     if (count == 0)
@@ -64,7 +65,9 @@ static void rows_max_adapt(skald_outbox_reader *reader, uint32_t count)
     size_t wanted = ROUND_BYTES / average;
     if (wanted > reader->rows_max * 2u)
         wanted = reader->rows_max * 2u;
-    reader->rows_max = (uint32_t)(wanted < ROWS_MIN ? ROWS_MIN : wanted > ROWS_MAX ? ROWS_MAX : wanted);
+    reader->rows_max = (uint32_t)(wanted < ROWS_MIN   ? ROWS_MIN
+                                  : wanted > ROWS_MAX ? ROWS_MAX
+                                                      : wanted);
 }
 
 static skald_status rows_read(skald_outbox_reader *reader, size_t *count, skald_error *error)
@@ -72,11 +75,10 @@ static skald_status rows_read(skald_outbox_reader *reader, size_t *count, skald_
     skald_rows *rows = NULL;
     const skald_param params[] = {skald_integer(reader->gap.position),
                                   skald_integer(reader->rows_max)};
-    skald_status status =
-        skald_pg_run_binary(reader->pg, &rows,
-                            "SELECT " SKALD_OUTBOX_COLUMNS " FROM skald.outbox"
-                            " WHERE position > $1 ORDER BY position LIMIT $2",
-                            2, params, error);
+    skald_status status = skald_pg_run_binary(reader->pg, &rows,
+                                              "SELECT " SKALD_OUTBOX_COLUMNS " FROM skald.outbox"
+                                              " WHERE position > $1 ORDER BY position LIMIT $2",
+                                              2, params, error);
     if (status != SKALD_OK)
         return status;
     skald_arena_reset(&reader->arena);
@@ -93,7 +95,8 @@ static skald_status rows_read(skald_outbox_reader *reader, size_t *count, skald_
     return SKALD_OK;
 }
 
-/* Who could still fill the gap: every transaction that has written to the outbox and has not ended. */
+/* Who could still fill the gap: every transaction that has written to the outbox and has not ended.
+ */
 static skald_status suspects_look(skald_outbox_reader *reader, skald_error *error)
 {
     skald_rows *rows = NULL;
@@ -121,8 +124,8 @@ static skald_status suspects_look(skald_outbox_reader *reader, skald_error *erro
     return SKALD_OK;
 }
 
-/* One reading stopped by a gap at its very front. The first time the gap is most likely a commit that
- * is just happening, so the rows are read once more before the locks are looked at. */
+/* One reading stopped by a gap at its very front. The first time the gap is most likely a commit
+ * that is just happening, so the rows are read once more before the locks are looked at. */
 static skald_status gap_wait(skald_outbox_reader *reader, uint32_t *wait_ms, skald_error *error)
 {
     reader->gap_rounds++;

@@ -24,11 +24,11 @@ void skald_outbox_writer_init(skald_outbox_writer *writer)
 /* Every column, in the order of the INSERT below. */
 static void columns_list(skald_outbox_writer *writer, skald_array *columns[COLUMNS])
 {
-    skald_array *list[COLUMNS] = {&writer->ids,           &writer->partitions,
-                                  &writer->types,         &writer->keys,
-                                  &writer->correlation_ids, &writer->causation_ids,
-                                  &writer->traceparents,  &writer->tracestates,
-                                  &writer->headers,       &writer->bodies};
+    skald_array *list[COLUMNS] = {
+        &writer->ids,          &writer->partitions,      &writer->types,
+        &writer->keys,         &writer->correlation_ids, &writer->causation_ids,
+        &writer->traceparents, &writer->tracestates,     &writer->headers,
+        &writer->bodies};
     for (int i = 0; i < COLUMNS; i++)
         columns[i] = list[i];
 }

@@ -1,5 +1,5 @@
-/* Builds a PostgreSQL array in binary format, to be passed as one parameter: how many rows travel in
- * one statement. */
+/* Builds a PostgreSQL array in binary format, to be passed as one parameter: how many rows travel
+ * in one statement. */
 #ifndef SKALD_PG_ARRAY_H
 #define SKALD_PG_ARRAY_H
 
@@ -35,7 +35,7 @@ void skald_array_clear(skald_array *array);
 
 /* Append one element; NULL pointers are SQL's NULL. */
 void skald_array_text(skald_array *array, const char *text);
-void skald_array_integer(skald_array *array, int64_t value); /* INT2, INT4, INT8 */
+void skald_array_integer(skald_array *array, int64_t value);   /* INT2, INT4, INT8 */
 void skald_array_bytes(skald_array *array, skald_bytes bytes); /* BYTEA, UUID (16 bytes) */
 void skald_array_time_us(skald_array *array, int64_t time_us); /* microseconds since 1970 */
 

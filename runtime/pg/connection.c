@@ -22,10 +22,11 @@ static PGconn *connect_now(const char *database, const char *application)
 {
     /* Later words win, so ours come before the user's string, but for the application's name: it is
      * how a successor finds the sessions of a process that is gone (leases/). */
-    const char *const words[] = {"connect_timeout",    "keepalives_idle",  "keepalives_interval",
-                                 "keepalives_count",   "tcp_user_timeout", "client_encoding",
-                                 "dbname",             "application_name", NULL};
-    const char *const values[] = {"10", "5", "2", "3", "10000", "UTF8", database, application, NULL};
+    const char *const words[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
+                                 "keepalives_count", "tcp_user_timeout", "client_encoding",
+                                 "dbname",           "application_name", NULL};
+    const char *const values[] = {"10",   "5",      "2",         "3", "10000",
+                                  "UTF8", database, application, NULL};
     return PQconnectdbParams(words, values, 1);
 }
 

@@ -20,8 +20,9 @@ static skald_status ready_check(const PGconn *connection, skald_error *error)
         return skald_error_set(error, SKALD_INVALID,
                                "the transaction has failed already; roll it back and begin again");
     case PQTRANS_ACTIVE:
-        return skald_error_set(error, SKALD_INVALID,
-                               "the connection is busy with another statement; read its results first");
+        return skald_error_set(
+            error, SKALD_INVALID,
+            "the connection is busy with another statement; read its results first");
     default:
         return SKALD_OK;
     }

@@ -1,7 +1,7 @@
 /* Sends in libpq's pipeline mode and matches every answer to what was sent.
  *
- * libpq reads while it cannot write, also in blocking mode, so a deep pipeline does not lock up; its
- * answers wait in memory, which the batch's size bounds. */
+ * libpq reads while it cannot write, also in blocking mode, so a deep pipeline does not lock up;
+ * its answers wait in memory, which the batch's size bounds. */
 #include "pg/pipeline.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
@@ -114,6 +114,11 @@ static skald_status failure_answer(const skald_pipeline *pipeline, skald_error *
     return pipeline->failure.status;
 }
 
+skald_status skald_pipeline_failure(const skald_pipeline *pipeline, skald_error *error)
+{
+    return failed(pipeline) ? failure_answer(pipeline, error) : SKALD_OK;
+}
+
 static skald_status failure_lost(skald_pipeline *pipeline, skald_error *error)
 {
     if (!failed(pipeline) || pipeline->failure.status != SKALD_UNAVAILABLE) {
@@ -211,7 +216,8 @@ static skald_status prepare_send(skald_pipeline *pipeline, uint32_t owner, const
 {
     if (!queue_room(pipeline))
         return skald_error_set(&pipeline->failure, SKALD_NO_MEMORY, "no memory for a statement");
-    if (PQsendPrepare(pipeline->connection, statement->name, sql, params->count, params->types) != 1)
+    if (PQsendPrepare(pipeline->connection, statement->name, sql, params->count, params->types) !=
+        1)
         return failure_lost(pipeline, NULL);
     queue_add(pipeline,
               (sent){.kind = SENT_PREPARE, .owner = owner, .sql = sql, .statement = statement});
@@ -266,8 +272,8 @@ static skald_status statement_send(skald_pipeline *pipeline, uint32_t owner, con
 /* A handler must not end the batch's transaction: its neighbours are in it. */
 static bool controls_transaction(const char *sql)
 {
-    static const char *const words[] = {"BEGIN",   "START",  "COMMIT",    "END",    "ROLLBACK",
-                                        "ABORT",   "SAVEPOINT", "RELEASE", "PREPARE"};
+    static const char *const words[] = {"BEGIN", "START",     "COMMIT",  "END",    "ROLLBACK",
+                                        "ABORT", "SAVEPOINT", "RELEASE", "PREPARE"};
     while (isspace((unsigned char)*sql) || *sql == ';')
         sql++;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -319,9 +325,18 @@ skald_status skald_pipeline_query(skald_pipeline *pipeline, uint32_t owner, skal
     return failure_answer(pipeline, error);
 }
 
+/* Between transactions the connection takes statements that are waited for. */
+static void pipeline_leave(skald_pipeline *pipeline)
+{
+    const int left = PQexitPipelineMode(pipeline->connection);
+    assert(left == 1 || PQstatus(pipeline->connection) != CONNECTION_OK);
+    (void)left;
+}
+
 /* --- the transaction ----------------------------------------------------------------------- */
 
-skald_status skald_pipeline_begin(skald_pipeline *pipeline, uint32_t idle_ms_max, skald_error *error)
+skald_status skald_pipeline_begin(skald_pipeline *pipeline, uint32_t idle_ms_max,
+                                  skald_error *error)
 {
     assert(pipeline->queue_count == 0);
     pipeline->failure = (skald_error){0};
@@ -356,6 +371,7 @@ skald_status skald_pipeline_rollback(skald_pipeline *pipeline, skald_error *erro
     skald_statements_forget_unconfirmed(&pipeline->statements);
     if (status != SKALD_OK)
         return failure_answer(pipeline, error);
+    pipeline_leave(pipeline);
     if (cause.status != SKALD_OK) {
         pipeline->failure = cause;
         pipeline->failed_owner = owner;
@@ -372,8 +388,10 @@ skald_status skald_pipeline_commit(skald_pipeline *pipeline, skald_error *error)
     skald_crash_here(SKALD_CRASH_BATCH_COMMIT_SENT);
     if (sync_wait(pipeline) != SKALD_OK)
         return failure_answer(pipeline, error);
-    if (!failed(pipeline))
+    if (!failed(pipeline)) {
+        pipeline_leave(pipeline);
         return SKALD_OK;
+    }
     const skald_status status = skald_pipeline_rollback(pipeline, error);
     return status == SKALD_OK ? failure_answer(pipeline, error) : status;
 }

@@ -1,7 +1,7 @@
 /* One transaction whose statements go to PostgreSQL without waiting for each other.
  *
- * Every statement belongs to an `owner`, a number of the caller's (the message in hand), so that when
- * something fails it is known whose statement it was. */
+ * Every statement belongs to an `owner`, a number of the caller's (the message in hand), so that
+ * when something fails it is known whose statement it was. */
 #ifndef SKALD_PG_PIPELINE_H
 #define SKALD_PG_PIPELINE_H
 
@@ -19,10 +19,11 @@ void skald_pipeline_close(skald_pipeline *pipeline);
 /* Starts a transaction: READ COMMITTED, and PostgreSQL ends the session when it has waited for us
  * longer than `idle_ms_max` in the midst of it, so that a frozen process cannot keep its locks.
  * SKALD_UNAVAILABLE. */
-skald_status skald_pipeline_begin(skald_pipeline *pipeline, uint32_t idle_ms_max, skald_error *error);
+skald_status skald_pipeline_begin(skald_pipeline *pipeline, uint32_t idle_ms_max,
+                                  skald_error *error);
 
-/* Queues one statement. Transaction control in `sql` is SKALD_INVALID. When something queued earlier
- * is known to have failed, answers that failure. */
+/* Queues one statement. Transaction control in `sql` is SKALD_INVALID. When something queued
+ * earlier is known to have failed, answers that failure. */
 skald_status skald_pipeline_send(skald_pipeline *pipeline, uint32_t owner, const char *sql,
                                  size_t count, const skald_param *params, skald_error *error);
 
@@ -39,6 +40,9 @@ skald_status skald_pipeline_commit(skald_pipeline *pipeline, skald_error *error)
 /* Ends the transaction without effect. SKALD_UNAVAILABLE when the connection is lost (the effect is
  * the same). */
 skald_status skald_pipeline_rollback(skald_pipeline *pipeline, skald_error *error);
+
+/* What has gone wrong in this transaction, as far as it is known yet; SKALD_OK: nothing. */
+skald_status skald_pipeline_failure(const skald_pipeline *pipeline, skald_error *error);
 
 /* After a failure: the owner of the statement that failed first; NOBODY when it was none of theirs,
  * e.g. COMMIT itself. */

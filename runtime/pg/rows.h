@@ -1,4 +1,5 @@
-/* What a query answered. An alias of libpq's PGresult, so that nobody outside runtime/pg calls libpq. */
+/* What a query answered. An alias of libpq's PGresult, so that nobody outside runtime/pg calls
+ * libpq. */
 #ifndef SKALD_PG_ROWS_H
 #define SKALD_PG_ROWS_H
 

@@ -51,7 +51,8 @@ skald_statement *skald_statements_find(skald_statements *statements, const char 
     return NULL;
 }
 
-skald_statement *skald_statements_add(skald_statements *statements, const char *sql, uint64_t now_ms)
+skald_statement *skald_statements_add(skald_statements *statements, const char *sql,
+                                      uint64_t now_ms)
 {
     const uint64_t hash = text_hash(sql);
     for (size_t probe = 0; probe < PROBES_MAX; probe++) {

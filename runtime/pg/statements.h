@@ -9,7 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SKALD_STATEMENTS_MAX = 256, SKALD_STATEMENT_NAME_SIZE = 24, SKALD_STATEMENT_AGE_MS_MAX = 60000 };
+enum {
+    SKALD_STATEMENTS_MAX = 256,
+    SKALD_STATEMENT_NAME_SIZE = 24,
+    SKALD_STATEMENT_AGE_MS_MAX = 60000
+};
 
 typedef struct skald_statement {
     char *sql;
@@ -26,14 +30,15 @@ typedef struct skald_statements {
 
 void skald_statements_done(skald_statements *statements);
 
-/* The entry for `sql`, or NULL. An entry that is too old has its name moved to `stale` (otherwise ""),
- * to be deallocated, and is gone. */
+/* The entry for `sql`, or NULL. An entry that is too old has its name moved to `stale` (otherwise
+ * ""), to be deallocated, and is gone. */
 skald_statement *skald_statements_find(skald_statements *statements, const char *sql,
                                        uint64_t now_ms, char stale[SKALD_STATEMENT_NAME_SIZE]);
 
 /* A new entry with a fresh name, not confirmed yet; NULL when the table is full or without memory:
  * then send the statement unprepared. */
-skald_statement *skald_statements_add(skald_statements *statements, const char *sql, uint64_t now_ms);
+skald_statement *skald_statements_add(skald_statements *statements, const char *sql,
+                                      uint64_t now_ms);
 
 /* After a failed pipeline: what was not confirmed may not exist; forget it. */
 void skald_statements_forget_unconfirmed(skald_statements *statements);

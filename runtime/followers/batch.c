@@ -1,0 +1,524 @@
+/* The batch transaction, and what is done when something in it fails.
+ *
+ * A batch runs without savepoints. When it fails, the pipeline knows whose statement it was: the
+ * items before it run again together, it runs again alone, and the rest goes on. */
+#include "followers/batch.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "codec/decode.h"
+#include "followers/context.h"
+#include "followers/follower.h"
+#include "followers/jobs.h"
+
+#include <assert.h>
+#include <skald/publish.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* No single item is to blame. */
+#define CULPRIT_UNKNOWN SIZE_MAX
+
+enum { CONFLICT_DELAY_MS_MIN = 2, CONFLICT_DELAY_MS_MAX = 200 };
+
+struct skald_batch {
+    skald_hub *hub;
+    skald_pipeline *pipeline;
+    skald_outbox_writer writer;
+    skald_context context;
+    skald_batch_lane *lanes; /* of the run in hand */
+    size_t lane_count;
+    skald_key_set seen; /* ids of foreign messages of this transaction that are new */
+    /* Arguments of skald.advance, kept for their memory. */
+    skald_array followers, partitions, epochs, reached, next, handled, skipped;
+    uint32_t conflicts; /* in a row */
+};
+
+skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, skald_error *error)
+{
+    skald_batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL || skald_pipeline_open(&batch->pipeline, pg) != SKALD_OK) {
+        free(batch);
+        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a worker");
+    }
+    batch->hub = hub;
+    skald_outbox_writer_init(&batch->writer);
+    skald_context_init(&batch->context, hub, batch->pipeline, &batch->writer);
+    skald_array_init(&batch->followers, SKALD_ARRAY_TEXT);
+    skald_array_init(&batch->partitions, SKALD_ARRAY_INT2);
+    skald_array_init(&batch->epochs, SKALD_ARRAY_INT8);
+    skald_array_init(&batch->reached, SKALD_ARRAY_INT8);
+    skald_array_init(&batch->next, SKALD_ARRAY_INT8);
+    skald_array_init(&batch->handled, SKALD_ARRAY_INT4);
+    skald_array_init(&batch->skipped, SKALD_ARRAY_INT4);
+    *out = batch;
+    return SKALD_OK;
+}
+
+/* The arguments of skald.advance, in its order. */
+enum { ADVANCE_COLUMNS = 7 };
+static void columns_list(skald_batch *batch, skald_array *columns[ADVANCE_COLUMNS])
+{
+    skald_array *list[ADVANCE_COLUMNS] = {&batch->followers, &batch->partitions, &batch->epochs,
+                                          &batch->reached,   &batch->next,       &batch->handled,
+                                          &batch->skipped};
+    memcpy(columns, list, sizeof list);
+}
+
+void skald_batch_close(skald_batch *batch)
+{
+    if (batch == NULL)
+        return;
+    skald_array *columns[ADVANCE_COLUMNS];
+    columns_list(batch, columns);
+    for (int i = 0; i < ADVANCE_COLUMNS; i++)
+        skald_array_done(columns[i]);
+    skald_key_set_done(&batch->seen);
+    skald_context_done(&batch->context);
+    skald_outbox_writer_done(&batch->writer);
+    skald_pipeline_close(batch->pipeline);
+    free(batch);
+}
+
+/* --- one item ------------------------------------------------------------------------------ */
+
+/* Ends a job. Its key is free at once when nothing is parked behind it, so that later messages of
+ * the same batch do not queue behind a job that is no more; batch_failed takes that back. */
+static skald_status job_finish(skald_batch *batch, skald_item *item, uint32_t owner,
+                               const char *dead_reason, skald_error *error)
+{
+    bool more = false;
+    const skald_status status =
+        skald_jobs_finish(batch->pipeline, owner, item, dead_reason, &more, error);
+    if (status == SKALD_OK && !more) {
+        item->key_freed = true;
+        skald_key_set_remove(&item->lane->parked, item->message.key);
+    }
+    return status;
+}
+
+/* A fresh message that cannot be decoded is kept beside; a job that cannot be (its handler's type
+ * has changed) stays as a dead one. */
+static skald_status item_set_aside(skald_batch *batch, skald_item *item, uint32_t owner,
+                                   const char *reason, skald_error *error)
+{
+    item->fate = SKALD_ITEM_SET_ASIDE;
+    return item->job_id == 0 ? skald_jobs_set_aside(batch->pipeline, owner, item, reason, error)
+                             : job_finish(batch, item, owner, reason, error);
+}
+
+/* Runs user code. Whatever status it answers is its own business and counts as FAILED, unless the
+ * transaction itself is in trouble. A call of the context that failed fails the message, also when
+ * the handler goes on regardless: half of an effect must not commit. */
+static skald_status handler_run(skald_batch *batch, const skald_handler *handler,
+                                const ProtobufCMessage *message, skald_error *error)
+{
+    skald_context *context = &batch->context;
+    const skald_status answer = handler->run(context, message);
+    const skald_status trouble = skald_pipeline_failure(batch->pipeline, error);
+    if (trouble != SKALD_OK)
+        return trouble;
+    if (answer == SKALD_OK && context->failure.status == SKALD_OK)
+        return SKALD_OK;
+    if (context->failure.status == SKALD_OK)
+        return skald_error_set(error, SKALD_FAILED, "handler \"%s\" answered %s", handler->name,
+                               skald_status_name(answer));
+    *error = context->failure;
+    error->status = SKALD_FAILED;
+    return SKALD_FAILED;
+}
+
+static skald_status item_handle(skald_batch *batch, skald_item *item, uint32_t owner,
+                                const skald_handler *handler, skald_error *error)
+{
+    skald_context *context = &batch->context;
+    skald_context_begin(context, item, owner);
+    const ProtobufCMessage *message = NULL;
+    skald_status status =
+        skald_decode(&message, handler->descriptor, item->message.body, &context->memory, error);
+    if (status == SKALD_OK) {
+        item->fate = SKALD_ITEM_HANDLED;
+        status = handler_run(batch, handler, message, error);
+    } else if (status == SKALD_MALFORMED || status == SKALD_FULL) {
+        const skald_error reason = *error;
+        status = item_set_aside(batch, item, owner, reason.text, error);
+    }
+    skald_context_end(context);
+    return status;
+}
+
+/* Ids already applied stand in skald.seen since an earlier transaction, or were met in this one. */
+static bool foreign_repeated(skald_batch *batch, const skald_item *item)
+{
+    if (!item->lane->follower->options.foreign || item->message.id == NULL || item->job_id != 0)
+        return false;
+    if (!skald_key_set_has(&batch->seen, item->message.id))
+        return true;
+    skald_key_set_remove(&batch->seen, item->message.id);
+    return false;
+}
+
+static skald_status item_apply(skald_batch *batch, skald_item *item, uint32_t owner,
+                               skald_error *error)
+{
+    const skald_lane *lane = item->lane;
+    if (item->trouble != NULL)
+        return item_set_aside(batch, item, owner, item->trouble, error);
+    if (foreign_repeated(batch, item)) {
+        item->fate = SKALD_ITEM_REPEATED;
+        return SKALD_OK;
+    }
+    const skald_handler *handler = skald_follower_handler(lane->follower, item->message.type);
+    if (handler == NULL && item->job_id == 0) {
+        item->fate = SKALD_ITEM_SKIPPED;
+        return SKALD_OK;
+    }
+    /* Order per key: what comes behind a failure waits behind it. */
+    if (item->job_id == 0 && skald_key_set_has(&lane->parked, item->message.key)) {
+        item->fate = SKALD_ITEM_PARKED;
+        return skald_jobs_queue(batch->pipeline, owner, item, error);
+    }
+    if (handler == NULL)
+        return skald_error_set(error, SKALD_FAILED, "no handler for type \"%s\" in this program",
+                               item->message.type);
+    skald_status status = item_handle(batch, item, owner, handler, error);
+    if (status == SKALD_OK && item->job_id != 0 && item->fate == SKALD_ITEM_HANDLED)
+        status = job_finish(batch, item, owner, NULL, error);
+    return status;
+}
+
+/* --- the transaction ----------------------------------------------------------------------- */
+
+static skald_batch_lane *lane_find(skald_batch *batch, const skald_lane *lane)
+{
+    for (size_t i = 0; i < batch->lane_count; i++) {
+        if (batch->lanes[i].lane == lane)
+            return &batch->lanes[i];
+    }
+    assert(false && "every item's lane is part of the run");
+    return NULL;
+}
+
+/* Where this lane stands after the items; false when none of them is its own. */
+static bool lane_move(const skald_lane *lane, skald_item *const *items, size_t count, int64_t *next,
+                      uint32_t *handled, uint32_t *skipped)
+{
+    bool touched = false;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i]->lane != lane)
+            continue;
+        touched = true;
+        if (items[i]->job_id == 0 && items[i]->message.position > *next)
+            *next = items[i]->message.position;
+        *handled += items[i]->fate == SKALD_ITEM_HANDLED;
+        *skipped += items[i]->fate == SKALD_ITEM_SKIPPED;
+    }
+    return touched;
+}
+
+/* Nothing is acknowledged but by this: the positions move in the transaction of the effects, and
+ * only while every lane is still ours and where we left it. */
+static skald_status positions_move(skald_batch *batch, skald_item *const *items, size_t count,
+                                   skald_error *error)
+{
+    skald_array *columns[ADVANCE_COLUMNS];
+    columns_list(batch, columns);
+    for (int i = 0; i < ADVANCE_COLUMNS; i++)
+        skald_array_clear(columns[i]);
+    for (size_t i = 0; i < batch->lane_count; i++) {
+        const skald_batch_lane *lane = &batch->lanes[i];
+        int64_t next = lane->position;
+        uint32_t handled = 0;
+        uint32_t skipped = 0;
+        if (!lane_move(lane->lane, items, count, &next, &handled, &skipped))
+            continue;
+        skald_array_text(&batch->followers, lane->lane->follower->name);
+        skald_array_integer(&batch->partitions, lane->lane->partition);
+        skald_array_integer(&batch->epochs, lane->epoch);
+        skald_array_integer(&batch->reached, lane->position);
+        skald_array_integer(&batch->next, next);
+        skald_array_integer(&batch->handled, handled);
+        skald_array_integer(&batch->skipped, skipped);
+    }
+    skald_param params[ADVANCE_COLUMNS];
+    for (int i = 0; i < ADVANCE_COLUMNS; i++) {
+        if (!skald_array_ok(columns[i]))
+            return skald_error_set(error, SKALD_NO_MEMORY, "no memory for positions");
+        params[i] = skald_array_param(columns[i]);
+    }
+    return skald_pipeline_send(batch->pipeline, SKALD_PIPELINE_NOBODY,
+                               "SELECT skald.advance($1, $2, $3, $4, $5, $6, $7)", ADVANCE_COLUMNS,
+                               params, error);
+}
+
+/* Foreign writers may repeat a message under a new sequence: one question for the whole batch which
+ * of the ids are new. */
+static skald_status seen_ask(skald_batch *batch, skald_item *const *items, size_t count,
+                             skald_error *error)
+{
+    skald_key_set_done(&batch->seen);
+    skald_array followers, ids;
+    skald_array_init(&followers, SKALD_ARRAY_TEXT);
+    skald_array_init(&ids, SKALD_ARRAY_TEXT);
+    for (size_t i = 0; i < count; i++) {
+        if (!items[i]->lane->follower->options.foreign || items[i]->message.id == NULL ||
+            items[i]->job_id != 0 || items[i]->trouble != NULL)
+            continue;
+        skald_array_text(&followers, items[i]->lane->follower->name);
+        skald_array_text(&ids, items[i]->message.id);
+    }
+    skald_status status = SKALD_OK;
+    if (ids.count > 0) {
+        const skald_param params[] = {skald_array_param(&followers), skald_array_param(&ids)};
+        skald_rows *rows = NULL;
+        status = skald_pipeline_query(batch->pipeline, SKALD_PIPELINE_NOBODY, &rows,
+                                      "INSERT INTO skald.seen (follower, message_id)"
+                                      " SELECT DISTINCT * FROM unnest($1, $2) AS m(f, id)"
+                                      " ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING message_id",
+                                      2, params, error);
+        for (uint32_t i = 0; status == SKALD_OK && i < skald_rows_count(rows); i++) {
+            if (!skald_key_set_add(&batch->seen, skald_rows_text(rows, i, 0)))
+                status = skald_error_set(error, SKALD_NO_MEMORY, "no memory for message ids");
+        }
+        skald_rows_free(rows);
+    }
+    skald_array_done(&followers);
+    skald_array_done(&ids);
+    return status;
+}
+
+/* Everything of the transaction but BEGIN and COMMIT. */
+static skald_status batch_fill(skald_batch *batch, skald_item *const *items, size_t count,
+                               size_t *culprit, skald_error *error)
+{
+    skald_status status = seen_ask(batch, items, count, error);
+    for (size_t i = 0; i < count && status == SKALD_OK; i++) {
+        status = item_apply(batch, items[i], (uint32_t)i, error);
+        if (status != SKALD_OK)
+            *culprit = i;
+    }
+    if (status == SKALD_OK)
+        status = skald_outbox_writer_send(&batch->writer, batch->pipeline, error);
+    if (status == SKALD_OK)
+        status = positions_move(batch, items, count, error);
+    return status;
+}
+
+/* An earlier item's statement may have failed while a later one was in hand: the pipeline knows. */
+static void culprit_correct(const skald_batch *batch, size_t *culprit)
+{
+    const uint32_t owner = skald_pipeline_failed_owner(batch->pipeline);
+    if (owner != SKALD_PIPELINE_NOBODY)
+        *culprit = owner;
+}
+
+static void batch_committed(skald_batch *batch, skald_item *const *items, size_t count)
+{
+    skald_tally *tally = &batch->hub->tally;
+    uint64_t fates[SKALD_ITEM_SET_ASIDE + 1] = {0};
+    for (size_t i = 0; i < count; i++) {
+        skald_batch_lane *lane = lane_find(batch, items[i]->lane);
+        if (items[i]->job_id == 0 && items[i]->message.position > lane->position)
+            lane->position = items[i]->message.position;
+        fates[items[i]->fate]++;
+    }
+    atomic_fetch_add(&tally->handled, fates[SKALD_ITEM_HANDLED]);
+    atomic_fetch_add(&tally->skipped, fates[SKALD_ITEM_SKIPPED]);
+    atomic_fetch_add(&tally->repeated, fates[SKALD_ITEM_REPEATED]);
+    atomic_fetch_add(&tally->set_aside, fates[SKALD_ITEM_SET_ASIDE]);
+    atomic_fetch_add(&tally->batches, 1);
+    batch->conflicts = 0;
+}
+
+static bool has_job(skald_item *const *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (items[i]->job_id != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing happened: keys that seemed free are parked still. */
+static skald_status batch_failed(skald_item *const *items, size_t count, skald_status status,
+                                 skald_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (items[i]->key_freed &&
+            !skald_key_set_add(&items[i]->lane->parked, items[i]->message.key))
+            status = skald_error_set(error, SKALD_NO_MEMORY, "no memory for a parked key");
+        items[i]->key_freed = false;
+    }
+    return status;
+}
+
+/* One transaction: BEGIN, the items, outbox rows, positions, COMMIT. On failure nothing of it
+ * happened, and *culprit is the item that caused it, or CULPRIT_UNKNOWN. */
+static skald_status batch_try(skald_batch *batch, skald_item *const *items, size_t count,
+                              size_t *culprit, skald_error *error)
+{
+    *culprit = CULPRIT_UNKNOWN;
+    skald_outbox_writer_clear(&batch->writer);
+    skald_status status = skald_pipeline_begin(batch->pipeline, SKALD_HANDLER_MS_MAX, error);
+    if (status != SKALD_OK)
+        return status;
+    skald_crash_here(SKALD_CRASH_BATCH_BEGUN);
+    status = batch_fill(batch, items, count, culprit, error);
+    skald_crash_here(SKALD_CRASH_BATCH_HANDLED);
+    if (status == SKALD_OK) {
+        status = skald_pipeline_commit(batch->pipeline, error);
+        culprit_correct(batch, culprit);
+    } else {
+        skald_error lost;
+        culprit_correct(batch, culprit);
+        if (skald_pipeline_rollback(batch->pipeline, &lost) != SKALD_OK) {
+            *error = lost;
+            status = lost.status;
+        }
+        skald_crash_here(SKALD_CRASH_BATCH_ROLLED_BACK);
+    }
+    if (status != SKALD_OK)
+        return batch_failed(items, count, status, error);
+    skald_crash_here(SKALD_CRASH_BATCH_COMMITTED);
+    if (has_job(items, count))
+        skald_crash_here(SKALD_CRASH_JOB_DONE);
+    if (skald_outbox_writer_count(&batch->writer) > 0)
+        skald_ring(batch->hub->service);
+    batch_committed(batch, items, count);
+    return SKALD_OK;
+}
+
+/* --- failures ------------------------------------------------------------------------------ */
+
+static uint64_t random_bits(void)
+{
+    uint64_t bits = 0;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        bits = (uint64_t)skald_clock_wall_us() * UINT64_C(0x9e3779b97f4a7c15);
+    return bits;
+}
+
+/* The transaction that parks a message, or puts a job off, and moves its position. */
+static skald_status park_try(skald_batch *batch, skald_item *item, uint32_t delay_ms,
+                             const skald_error *reason, skald_error *error)
+{
+    skald_outbox_writer_clear(&batch->writer);
+    skald_status status = skald_pipeline_begin(batch->pipeline, SKALD_HANDLER_MS_MAX, error);
+    if (status != SKALD_OK)
+        return status;
+    item->fate = SKALD_ITEM_PARKED;
+    status = seen_ask(batch, &item, 1, error);
+    if (status == SKALD_OK)
+        status = item->job_id == 0
+                     ? skald_jobs_park(batch->pipeline, item, delay_ms, reason, error)
+                     : skald_jobs_failed(batch->pipeline, item, delay_ms, reason, error);
+    if (status == SKALD_OK)
+        status = positions_move(batch, &item, 1, error);
+    if (status == SKALD_OK)
+        return skald_pipeline_commit(batch->pipeline, error);
+    skald_error ignored;
+    const skald_status lost = skald_pipeline_rollback(batch->pipeline, &ignored);
+    return lost == SKALD_OK ? status : lost;
+}
+
+static skald_status item_park(skald_batch *batch, skald_item *item, const skald_error *reason,
+                              skald_error *error)
+{
+    item->attempts++;
+    const uint32_t delay_ms =
+        skald_backoff_delay_ms(&batch->hub->retry, item->attempts, random_bits());
+    skald_status status = park_try(batch, item, delay_ms, reason, error);
+    for (uint32_t tries = 1; status == SKALD_CONFLICT && tries < 10; tries++) {
+        skald_clock_sleep_ms(tries);
+        status = park_try(batch, item, delay_ms, reason, error);
+    }
+    if (status != SKALD_OK)
+        return status;
+    skald_crash_here(SKALD_CRASH_JOB_PARKED);
+    if (!skald_key_set_add(&item->lane->parked, item->message.key))
+        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a parked key");
+    batch_committed(batch, &item, 1);
+    skald_log_say(batch->hub->log, SKALD_LOG_WARNING, "MESSAGE-PARKED",
+                  "%s %s of key \"%s\" at position %lld failed %u times, next in %u ms: %s",
+                  item->lane->follower->name, item->message.type, item->message.key,
+                  (long long)item->message.position, item->attempts, delay_ms, reason->text);
+    return SKALD_OK;
+}
+
+/* Does this failure say nothing about the item? Then it is not an attempt. */
+static bool blameless(skald_status status)
+{
+    return status == SKALD_FENCED || status == SKALD_UNAVAILABLE || status == SKALD_NO_MEMORY;
+}
+
+static void conflict_pause(skald_batch *batch)
+{
+    const skald_backoff policy = {CONFLICT_DELAY_MS_MIN, CONFLICT_DELAY_MS_MAX};
+    batch->conflicts++;
+    skald_clock_sleep_ms(skald_backoff_delay_ms(&policy, batch->conflicts, random_bits()));
+}
+
+/* An item that failed in company gets a second chance alone, then it is parked. */
+static skald_status item_run_alone(skald_batch *batch, skald_item *item, bool again,
+                                   const skald_error *failure, skald_error *error)
+{
+    skald_error reason = *failure;
+    skald_status status = SKALD_FAILED;
+    atomic_fetch_add(&batch->hub->tally.failed, 1);
+    if (again) {
+        item->attempts++;
+        size_t culprit;
+        do {
+            status = batch_try(batch, &item, 1, &culprit, &reason);
+            if (status == SKALD_CONFLICT)
+                conflict_pause(batch);
+        } while (status == SKALD_CONFLICT);
+        if (status == SKALD_OK)
+            return SKALD_OK;
+        if (blameless(status)) {
+            *error = reason;
+            return status;
+        }
+        atomic_fetch_add(&batch->hub->tally.failed, 1);
+    }
+    return item_park(batch, item, &reason, error);
+}
+
+skald_status skald_batch_run(skald_batch *batch, skald_item *const *items, size_t count,
+                             skald_batch_lane *lanes, size_t lane_count, skald_error *error)
+{
+    batch->lanes = lanes;
+    batch->lane_count = lane_count;
+    while (count > 0) {
+        size_t culprit;
+        skald_error failure = {0};
+        skald_status status = batch_try(batch, items, count, &culprit, &failure);
+        if (status == SKALD_OK)
+            return SKALD_OK;
+        if (blameless(status)) {
+            *error = failure;
+            return status;
+        }
+        size_t done = 0;
+        if (status == SKALD_CONFLICT || (culprit == CULPRIT_UNKNOWN && count > 1)) {
+            /* Smaller transactions meet fewer others, and show who is to blame. */
+            if (status == SKALD_CONFLICT)
+                conflict_pause(batch);
+            done = count > 1 ? count / 2 : 0;
+            status = done == 0 ? SKALD_OK
+                               : skald_batch_run(batch, items, done, lanes, lane_count, error);
+        } else {
+            if (culprit == CULPRIT_UNKNOWN)
+                culprit = 0;
+            status = skald_batch_run(batch, items, culprit, lanes, lane_count, error);
+            if (status == SKALD_OK)
+                status = item_run_alone(batch, items[culprit], count > 1, &failure, error);
+            done = culprit + 1;
+        }
+        if (status != SKALD_OK)
+            return status;
+        items += done;
+        count -= done;
+    }
+    return SKALD_OK;
+}

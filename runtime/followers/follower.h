@@ -1,0 +1,65 @@
+/* A follower: a stream, the handlers for its messages, its lanes, and the thread that feeds them.
+ */
+#ifndef SKALD_FOLLOWERS_FOLLOWER_H
+#define SKALD_FOLLOWERS_FOLLOWER_H
+
+#include "followers/hub.h"
+#include "followers/lane.h"
+
+#include <pthread.h>
+#include <skald/partition.h>
+#include <skald/service.h>
+
+enum { SKALD_HANDLERS_MAX = 256, SKALD_FOLLOWER_NAME_SIZE = 64 };
+
+typedef struct skald_follower {
+    struct skald_follower *next;
+    char name[SKALD_FOLLOWER_NAME_SIZE];
+    char stream[SKALD_FOLLOWER_NAME_SIZE];
+    skald_follow_options options; /* its strings point into this struct */
+    char foreign_type[SKALD_TYPE_SIZE_MAX + 1];
+    const skald_handler *handlers[SKALD_HANDLERS_MAX];
+    uint32_t handler_count;
+
+    skald_hub *hub;
+    bool direct; /* reads its own service's outbox instead of a stream */
+
+    /* Written by the feeder once, before its lanes are known to leases; constant afterwards. */
+    uint32_t partitions;
+    skald_lane lanes[SKALD_PARTITIONS_MAX];
+    uint32_t worker_count;
+    struct skald_worker **workers;
+
+    struct skald_feeder *feeder;
+} skald_follower;
+
+/* The handler for a message type; NULL when nobody handles it. */
+const skald_handler *skald_follower_handler(const skald_follower *follower, const char *type);
+
+/* Adds a handler. SKALD_INVALID for a type that has one, SKALD_FULL. */
+skald_status skald_follower_add(skald_follower *follower, const skald_handler *handler,
+                                skald_error *error);
+
+/* Divides the lanes among the workers. */
+void skald_follower_lanes_init(skald_follower *follower, uint32_t partitions);
+
+/* Leases call these; any thread. `taken` begins (again) at `position`; `lost` drops everything;
+ * `leave` answers true when the lane may be given back now, and takes nothing new in from then on.
+ */
+void skald_follower_taken(skald_follower *follower, uint32_t partition, int64_t epoch,
+                          int64_t position);
+void skald_follower_lost(skald_follower *follower, uint32_t partition);
+bool skald_follower_leave(skald_follower *follower, uint32_t partition);
+
+/* Offers a message read from the stream or the outbox to the lane it belongs to. `trouble` says why
+ * its headers cannot be read (NULL: they could). */
+void skald_follower_feed(skald_follower *follower, const skald_message *message, uint64_t sequence,
+                         const char *trouble, bool repair);
+
+/* Rows were committed to this service's outbox: a follower that reads it directly looks now. */
+void skald_follower_ring(skald_follower *follower);
+
+/* Frees what the lanes hold. */
+void skald_follower_done(skald_follower *follower);
+
+#endif

@@ -1,0 +1,44 @@
+/* What the followers and workers of one process share. Filled by the service before its threads
+ * start, and constant afterwards but for the counters. */
+#ifndef SKALD_FOLLOWERS_HUB_H
+#define SKALD_FOLLOWERS_HUB_H
+
+#include "base/log.h"
+#include "nats/connection.h"
+
+#include <skald/backoff.h>
+#include <skald/service.h>
+#include <stdatomic.h>
+
+/* How long a handler may keep its transaction waiting before PostgreSQL ends it, so that a frozen
+ * process cannot hold locks for ever. */
+enum { SKALD_HANDLER_MS_MAX = 60000 };
+
+typedef struct skald_tally {
+    atomic_uint_fast64_t handled;
+    atomic_uint_fast64_t skipped;
+    atomic_uint_fast64_t repeated;
+    atomic_uint_fast64_t failed;
+    atomic_uint_fast64_t set_aside;
+    atomic_uint_fast64_t batches;
+} skald_tally;
+
+struct skald_leases;
+
+typedef struct skald_hub {
+    skald_service *service;
+    const char *name; /* of the service */
+    const char *database;
+    const char *application; /* shown in pg_stat_activity; names the process */
+    uint32_t partitions;     /* of the service's own events */
+    uint32_t batch_max;
+    uint32_t lanes_max; /* of all followers together */
+    skald_backoff retry;
+    skald_nats *nats; /* NULL: without NATS */
+    skald_log *log;
+    void *user;
+    struct skald_leases *leases;
+    skald_tally tally;
+} skald_hub;
+
+#endif

@@ -1,0 +1,40 @@
+/* A message in memory between the reader of a stream and the worker that runs its handler: one
+ * block, owned by whoever holds it. */
+#ifndef SKALD_FOLLOWERS_ITEM_H
+#define SKALD_FOLLOWERS_ITEM_H
+
+#include <skald/message.h>
+#include <skald/status.h>
+#include <stdbool.h>
+
+/* What became of an item in a batch, in the order of increasing trouble. */
+typedef enum skald_item_fate {
+    SKALD_ITEM_HANDLED,
+    SKALD_ITEM_SKIPPED,   /* nobody handles its type */
+    SKALD_ITEM_REPEATED,  /* was applied before */
+    SKALD_ITEM_PARKED,    /* waits behind an earlier failure of its key */
+    SKALD_ITEM_SET_ASIDE, /* cannot be decoded; kept for a person */
+} skald_item_fate;
+
+typedef struct skald_item {
+    struct skald_item *next;
+    struct skald_lane *lane;
+    skald_message message;
+    size_t size;         /* of the block, for accounting */
+    uint64_t sequence;   /* in the stream; 0 when read from an outbox */
+    const char *trouble; /* why its headers cannot be decoded; NULL when they could */
+    int64_t job_id;      /* 0: fresh from the stream, otherwise skald.job.id */
+    uint32_t attempts;   /* that failed before */
+    skald_item_fate fate;
+    bool key_freed; /* this job was the last of its key, if the transaction commits */
+} skald_item;
+
+/* Copies `message` and `trouble` (NULL: none) into one new block. NULL without memory. */
+skald_item *skald_item_new(const skald_message *message, const char *trouble);
+
+void skald_item_free(skald_item *item);
+
+/* Frees a list linked by `next`. */
+void skald_item_free_all(skald_item *first);
+
+#endif

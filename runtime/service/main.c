@@ -1,0 +1,114 @@
+/* main() for a service: signals, the few words it understands, exit codes. */
+#include "service/service_inside.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static skald_service *volatile running; /* for the signal handler */
+static volatile sig_atomic_t signals_seen;
+
+static void stop_signal(int number)
+{
+    if (signals_seen++ > 0)
+        _exit(128 + number);
+    skald_service_request_stop(running);
+}
+
+static void signals_take(skald_service *service)
+{
+    running = service;
+    signals_seen = 0;
+    struct sigaction action = {.sa_handler = stop_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int exit_code(skald_status status)
+{
+    switch (status) {
+    case SKALD_OK:
+        return EX_OK;
+    case SKALD_UNAVAILABLE:
+    case SKALD_BROKER:
+    case SKALD_DATABASE:
+        return EX_UNAVAILABLE;
+    case SKALD_TIMEOUT:
+        return EX_TEMPFAIL;
+    case SKALD_UNSAFE:
+    case SKALD_HISTORY_LOST:
+        return EX_NOPERM;
+    case SKALD_INVALID:
+    case SKALD_SCHEMA:
+    case SKALD_FULL:
+        return EX_CONFIG;
+    default:
+        return EX_SOFTWARE;
+    }
+}
+
+static int usage(FILE *out, const char *program, int code)
+{
+    fprintf(
+        out,
+        "Usage: %s [run | --help | --version]\n"
+        "\n"
+        "Runs one process of a Skald service until SIGTERM or SIGINT, which drain it: messages in\n"
+        "hand are finished, partitions given back. A second signal ends it at once.\n"
+        "\n"
+        "Environment:\n"
+        "  PGHOST, PGDATABASE, ...  the service's database, as for psql\n"
+        "  NATS_URL                 the NATS server; without it the service follows only itself\n"
+        "  NATS_TOKEN, NATS_CREDS   credentials, when the URL has none\n"
+        "  SKALD_LOG                debug, info (default), warning or error\n"
+        "  SKALD_ALLOW              unsafe settings that are accepted: fsync full_page_writes\n"
+        "                           synchronous_commit\n"
+        "\n"
+        "Exit codes: 0 stopped in order, 64 usage, 69 servers cannot be reached, 75 the drain "
+        "took\n"
+        "too long, 77 unsafe setting refused, 78 wrong option or schema.\n",
+        program);
+    return code;
+}
+
+static int run(skald_service *service)
+{
+    signals_take(service);
+    skald_error error = {0};
+    const skald_status status = skald_service_run(service, &error);
+    if (status != SKALD_OK)
+        fprintf(stderr, "%s: %s\n", service == NULL ? "skald" : service->name, error.text);
+    const bool stuck = service != NULL && service->state == SKALD_SERVICE_STUCK;
+    /* User code still runs on one of our threads, so nothing may be torn down under it. */
+    if (stuck)
+        _exit(exit_code(status));
+    return exit_code(status);
+}
+
+int skald_main(skald_service *service, int argc, char **argv)
+{
+    const char *program = argc > 0 ? argv[0] : "service";
+    const char *word = argc > 1 ? argv[1] : "run";
+    int code;
+    if (argc > 2)
+        code = usage(stderr, program, EX_USAGE);
+    else if (strcmp(word, "run") == 0)
+        code = run(service);
+    else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+        code = usage(stdout, program, EX_OK);
+    else if (strcmp(word, "--version") == 0)
+        code = printf("%s on skald %s\n", service == NULL ? "service" : service->name,
+                      SKALD_VERSION) < 0
+                   ? EX_SOFTWARE
+                   : EX_OK;
+    else
+        code = usage(stderr, program, EX_USAGE);
+    running = NULL;
+    skald_service_free(service);
+    return code;
+}

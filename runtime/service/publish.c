@@ -1,0 +1,42 @@
+/* Publishing from outside a handler, and the bell that follows the commit. */
+#include "base/arena.h"
+#include "outbox/compose.h"
+#include "outbox/writer.h"
+#include "service/service_inside.h"
+
+#include <skald/publish.h>
+
+enum { COMPOSE_MEMORY_MAX = 4 * 1024 * 1024 };
+
+skald_status skald_publish_on(skald_service *service, struct pg_conn *connection,
+                              const ProtobufCMessage *event, const skald_publish_options *options,
+                              skald_error *error)
+{
+    if (service == NULL || service->hub.partitions == 0)
+        return skald_error_set(
+            error, SKALD_INVALID,
+            "the service has not been started: publish after skald_service_start");
+    skald_arena arena;
+    skald_arena_init(&arena, COMPOSE_MEMORY_MAX);
+    skald_message message;
+    skald_status status =
+        skald_compose(&message, event, options, NULL, service->hub.partitions, &arena, error);
+    if (status == SKALD_OK)
+        status = skald_outbox_write_on(connection, service->name, &message, error);
+    skald_arena_done(&arena);
+    return status;
+}
+
+void skald_ring(skald_service *service)
+{
+    if (service == NULL || service->state != SKALD_SERVICE_RUNNING)
+        return;
+    for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
+        skald_follower_ring(follower);
+    if (service->nats == NULL)
+        return;
+    if (skald_leases_relay_leads(service->leases))
+        skald_bell_ring(&service->bell);
+    else
+        skald_nats_ping(service->nats, service->bell_subject);
+}

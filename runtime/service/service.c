@@ -1,0 +1,467 @@
+/* The life of a service: open, follow, start, run, stop, free. */
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "followers/feeder.h"
+#include "nats/stream.h"
+#include "service/service_inside.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Remembers the first mistake; the start will tell it. */
+static skald_status mistake_keep(skald_service *service, const skald_error *error)
+{
+    if (service->mistake.status == SKALD_OK)
+        service->mistake = *error;
+    return error->status;
+}
+
+skald_service *skald_service_open(const char *name, const skald_options *options)
+{
+    skald_service *service = calloc(1, sizeof *service);
+    if (service == NULL)
+        return NULL;
+    skald_error error = {0};
+    service->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (service->stop_event < 0)
+        skald_error_set(&error, SKALD_NO_MEMORY, "no file descriptor for a service: %s",
+                        strerror(errno));
+    else if (!skald_name_valid(name))
+        skald_error_set(&error, SKALD_INVALID,
+                        "\"%.60s\" is not a service name: lower-case letters, digits and \"-\", "
+                        "beginning with a letter, at most %d characters",
+                        name == NULL ? "NULL" : name, SKALD_SERVICE_NAME_MAX);
+    if (error.status == SKALD_OK) {
+        snprintf(service->name, sizeof service->name, "%s", name);
+        skald_options_take(&service->options, options, &error);
+    }
+    service->mistake = error;
+    skald_bell_init(&service->bell);
+    skald_log_init(&service->log, service->name, service->options.log, service->options.log_user);
+    return service;
+}
+
+/* --- following ------------------------------------------------------------------------------ */
+
+static skald_status follow_check(const skald_service *service, const char *stream,
+                                 const skald_handler *handler, const skald_follow_options *options,
+                                 skald_error *error)
+{
+    if (service->state != SKALD_SERVICE_OPEN)
+        return skald_error_set(error, SKALD_INVALID, "skald_follow comes before the start");
+    if (handler == NULL || handler->descriptor == NULL || handler->run == NULL)
+        return skald_error_set(error, SKALD_INVALID, "skald_follow needs a handler");
+    if (options->size != sizeof *options)
+        return skald_error_set(error, SKALD_INVALID,
+                               "skald_follow_options.size is %zu, not %zu: use "
+                               "SKALD_FOLLOW_OPTIONS_INIT",
+                               options->size, sizeof *options);
+    const bool stream_valid = options->foreign ? stream != NULL && stream[0] != '\0' &&
+                                                     strlen(stream) < SKALD_FOLLOWER_NAME_SIZE &&
+                                                     strpbrk(stream, ".*> \t\r\n\"\\{},") == NULL
+                                               : skald_name_valid(stream);
+    if (!stream_valid)
+        return skald_error_set(error, SKALD_INVALID, "\"%.60s\" is not the name of a %s",
+                               stream == NULL ? "NULL" : stream,
+                               options->foreign ? "stream" : "service");
+    if (options->name != NULL && !skald_name_valid(options->name))
+        return skald_error_set(error, SKALD_INVALID, "\"%.60s\" is not a follower's name",
+                               options->name);
+    if (options->foreign_partitions > SKALD_PARTITIONS_MAX)
+        return skald_error_set(
+            error, SKALD_INVALID,
+            "skald_follow_options.foreign_partitions is %u, at most %u are possible",
+            options->foreign_partitions, SKALD_PARTITIONS_MAX);
+    if (options->foreign_type != NULL && strlen(options->foreign_type) > SKALD_TYPE_SIZE_MAX)
+        return skald_error_set(error, SKALD_INVALID,
+                               "skald_follow_options.foreign_type is too long");
+    return SKALD_OK;
+}
+
+static skald_follower *follower_find(const skald_service *service, const char *name)
+{
+    skald_follower *follower = service->followers;
+    while (follower != NULL && strcmp(follower->name, name) != 0)
+        follower = follower->next;
+    return follower;
+}
+
+static skald_status follower_new(skald_service *service, const char *name, const char *stream,
+                                 const skald_follow_options *options, skald_follower **out,
+                                 skald_error *error)
+{
+    if (service->follower_count == SKALD_FOLLOWERS_MAX)
+        return skald_error_set(error, SKALD_FULL, "a service has at most %d followers",
+                               SKALD_FOLLOWERS_MAX);
+    skald_follower *follower = calloc(1, sizeof *follower);
+    if (follower == NULL)
+        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a follower");
+    snprintf(follower->name, sizeof follower->name, "%s", name);
+    snprintf(follower->stream, sizeof follower->stream, "%s", stream);
+    follower->options = *options;
+    follower->options.name = follower->name;
+    if (options->foreign_type != NULL) {
+        snprintf(follower->foreign_type, sizeof follower->foreign_type, "%s",
+                 options->foreign_type);
+        follower->options.foreign_type = follower->foreign_type;
+    }
+    if (follower->options.foreign_partitions == 0)
+        follower->options.foreign_partitions = SKALD_PARTITIONS_DEFAULT;
+    follower->hub = &service->hub;
+    /* In the order they were declared. */
+    skald_follower **tail = &service->followers;
+    while (*tail != NULL)
+        tail = &(*tail)->next;
+    *tail = follower;
+    service->follower_count++;
+    *out = follower;
+    return SKALD_OK;
+}
+
+skald_status skald_follow_with(skald_service *service, const char *stream,
+                               const skald_handler *handler, const skald_follow_options *options)
+{
+    static const skald_follow_options nothing = SKALD_FOLLOW_OPTIONS_INIT;
+    if (service == NULL)
+        return SKALD_INVALID;
+    if (options == NULL)
+        options = &nothing;
+    skald_error error = {0};
+    skald_status status = follow_check(service, stream, handler, options, &error);
+    if (status != SKALD_OK)
+        return mistake_keep(service, &error);
+    const char *name = options->name != NULL ? options->name : stream;
+    skald_follower *follower = follower_find(service, name);
+    if (follower == NULL)
+        status = follower_new(service, name, stream, options, &follower, &error);
+    else if (strcmp(follower->stream, stream) != 0)
+        status = skald_error_set(&error, SKALD_INVALID,
+                                 "follower \"%s\" cannot follow both \"%s\" and \"%s\"", name,
+                                 follower->stream, stream);
+    if (status == SKALD_OK)
+        status = skald_follower_add(follower, handler, &error);
+    return status == SKALD_OK ? SKALD_OK : mistake_keep(service, &error);
+}
+
+skald_status skald_follow(skald_service *service, const char *stream, const skald_handler *handler)
+{
+    return skald_follow_with(service, stream, handler, NULL);
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+/* Without NATS there is only one outbox to follow: our own. */
+static skald_status reach_check(skald_service *service, skald_error *error)
+{
+    for (skald_follower *follower = service->followers; follower != NULL;
+         follower = follower->next) {
+        follower->direct = service->options.nats_url == NULL;
+        if (follower->direct && strcmp(follower->stream, service->name) != 0)
+            return skald_error_set(
+                error, SKALD_INVALID,
+                "service \"%s\" follows \"%s\", which is reached through NATS only: "
+                "set NATS_URL",
+                service->name, follower->stream);
+    }
+    return SKALD_OK;
+}
+
+static void hub_fill(skald_service *service)
+{
+    skald_hub *hub = &service->hub;
+    hub->service = service;
+    hub->name = service->name;
+    hub->database = service->options.database;
+    hub->application = service->application;
+    hub->batch_max = service->options.batch_max;
+    hub->lanes_max = (service->follower_count + 1) * SKALD_PARTITIONS_MAX;
+    hub->retry = service->options.retry;
+    hub->log = &service->log;
+    hub->user = service->options.user;
+}
+
+static skald_status database_ready(skald_service *service, skald_error *error)
+{
+    skald_pg *pg = NULL;
+    skald_status status =
+        skald_pg_open(&pg, service->options.database, service->application, error);
+    if (status == SKALD_OK)
+        status = skald_identity_check(service, pg, error);
+    skald_pg_close(pg);
+    return status;
+}
+
+static skald_status broker_ready(skald_service *service, skald_error *error)
+{
+    if (service->options.nats_url == NULL)
+        return SKALD_OK;
+    skald_status status = skald_nats_open(&service->nats, service->options.nats_url,
+                                          service->application, &service->log, error);
+    if (status == SKALD_OK)
+        status =
+            skald_stream_ensure(service->nats, service->name, service->hub.partitions, 0, error);
+    if (status != SKALD_OK)
+        return status;
+    service->hub.nats = service->nats;
+    const skald_relay_options options = {
+        .service = service->name,
+        .database = service->options.database,
+        .application = service->application,
+        .partitions = service->hub.partitions,
+        .nats = service->nats,
+        .bell = &service->bell,
+        .log = &service->log,
+        .relayed = &service->relayed,
+    };
+    return skald_relay_open(&service->relay, &options, error);
+}
+
+static skald_status leases_ready(skald_service *service, skald_error *error)
+{
+    const skald_leases_options options = {
+        .service = service->name,
+        .database = service->options.database,
+        .application = service->application,
+        .process_id = service->process_id,
+        .lease_ms = service->options.lease_ms,
+        .log = &service->log,
+        .relay = service->relay,
+        .nats = service->nats,
+    };
+    const skald_status status = skald_leases_open(&service->leases, &options, error);
+    service->hub.leases = service->leases;
+    return status;
+}
+
+static skald_status workers_start(skald_service *service, skald_error *error)
+{
+    if (service->followers == NULL)
+        return SKALD_OK;
+    service->workers = calloc(service->options.workers, sizeof(skald_worker *));
+    if (service->workers == NULL)
+        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for workers");
+    skald_status status = SKALD_OK;
+    while (service->worker_count < service->options.workers && status == SKALD_OK) {
+        status = skald_worker_open(&service->workers[service->worker_count], &service->hub, error);
+        service->worker_count += status == SKALD_OK;
+    }
+    return status;
+}
+
+static skald_status followers_start(skald_service *service, skald_error *error)
+{
+    skald_status status = SKALD_OK;
+    for (skald_follower *follower = service->followers; follower != NULL && status == SKALD_OK;
+         follower = follower->next) {
+        follower->workers = service->workers;
+        follower->worker_count = service->worker_count;
+        status = skald_feeder_open(follower, error);
+    }
+    return status;
+}
+
+static skald_status parts_start(skald_service *service, skald_error *error)
+{
+    skald_status status = reach_check(service, error);
+    if (status == SKALD_OK)
+        status = database_ready(service, error);
+    if (status == SKALD_OK)
+        status = broker_ready(service, error);
+    if (status == SKALD_OK)
+        status = leases_ready(service, error);
+    if (status == SKALD_OK)
+        status = workers_start(service, error);
+    if (status == SKALD_OK)
+        status = followers_start(service, error);
+    if (status == SKALD_OK)
+        status = skald_leases_start(service->leases, error);
+    return status;
+}
+
+static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_error *error);
+
+skald_status skald_service_start(skald_service *service, skald_error *error)
+{
+    if (service == NULL)
+        return skald_error_set(error, SKALD_INVALID, "the service is NULL");
+    if (service->mistake.status != SKALD_OK) {
+        if (error != NULL)
+            *error = service->mistake;
+        return service->mistake.status;
+    }
+    if (service->state != SKALD_SERVICE_OPEN)
+        return skald_error_set(error, SKALD_INVALID, "service \"%s\" was started before",
+                               service->name);
+    if (!skald_crash_point_arm())
+        return skald_error_set(error, SKALD_INVALID, "SKALD_CRASH names no crash point: \"%.60s\"",
+                               getenv("SKALD_CRASH"));
+    skald_uuid7(service->process_id);
+    skald_leases_application(service->application, service->name, service->process_id);
+    snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
+    hub_fill(service);
+    const skald_status status = parts_start(service, error);
+    service->state = SKALD_SERVICE_RUNNING;
+    if (status != SKALD_OK) {
+        parts_stop(service, service->options.drain_ms, NULL);
+        return status;
+    }
+    skald_log_say(&service->log, SKALD_LOG_INFO, "SERVICE-RUNS", "service \"%s\" runs, process %s",
+                  service->name, service->process_id);
+    return SKALD_OK;
+}
+
+/* --- stopping ------------------------------------------------------------------------------- */
+
+void skald_service_request_stop(skald_service *service)
+{
+    if (service == NULL)
+        return;
+    const int errno_before = errno;
+    const uint64_t one = 1;
+    /* Fails only when the counter is full, and then a stop was requested long ago. */
+    const ssize_t written = write(service->stop_event, &one, sizeof one);
+    (void)written;
+    errno = errno_before;
+}
+
+static uint64_t time_left(uint64_t deadline_ms)
+{
+    const uint64_t now_ms = skald_clock_ms();
+    return now_ms < deadline_ms ? deadline_ms - now_ms : 0;
+}
+
+/* Workers end after the batch in hand; false when one does not return. */
+static bool workers_stop(skald_service *service, uint64_t deadline_ms)
+{
+    for (uint32_t i = 0; i < service->worker_count; i++)
+        skald_worker_stop(service->workers[i]);
+    bool all = true;
+    for (uint32_t i = 0; i < service->worker_count; i++)
+        all = skald_worker_join(service->workers[i], time_left(deadline_ms)) && all;
+    return all;
+}
+
+static void parts_free(skald_service *service)
+{
+    skald_leases_close(service->leases);
+    for (uint32_t i = 0; i < service->worker_count; i++)
+        skald_worker_close(service->workers[i]);
+    for (skald_follower *follower = service->followers; follower != NULL;
+         follower = follower->next) {
+        skald_feeder_close(follower->feeder);
+        follower->feeder = NULL;
+        skald_follower_done(follower);
+    }
+    free(service->workers);
+    service->workers = NULL;
+    service->worker_count = 0;
+    service->leases = NULL;
+}
+
+/* In the order of the way of a message: nothing new comes in, what is in hand is finished,
+ * partitions are given back, connections close. */
+static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_error *error)
+{
+    const uint64_t deadline_ms = skald_clock_ms() + wait_ms;
+    for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
+        skald_feeder_stop(follower->feeder);
+    if (service->leases != NULL)
+        skald_leases_leave(service->leases, wait_ms);
+    const bool returned = workers_stop(service, deadline_ms);
+    skald_relay_close(service->relay);
+    service->relay = NULL;
+    if (!returned) {
+        service->state = SKALD_SERVICE_STUCK;
+        return skald_error_set(error, SKALD_TIMEOUT,
+                               "a handler of service \"%s\" did not return within %llu ms",
+                               service->name, (unsigned long long)wait_ms);
+    }
+    service->state = SKALD_SERVICE_STOPPED;
+    parts_free(service);
+    skald_nats_close(service->nats);
+    service->nats = NULL;
+    return SKALD_OK;
+}
+
+skald_status skald_service_stop(skald_service *service, skald_error *error)
+{
+    if (service == NULL)
+        return skald_error_set(error, SKALD_INVALID, "the service is NULL");
+    if (service->state != SKALD_SERVICE_RUNNING)
+        return SKALD_OK;
+    skald_log_say(&service->log, SKALD_LOG_INFO, "SERVICE-DRAINS",
+                  "service \"%s\" finishes what is in hand", service->name);
+    const skald_status status = parts_stop(service, service->options.drain_ms, error);
+    skald_log_say(&service->log, SKALD_LOG_INFO, "SERVICE-STOPPED", "service \"%s\" has stopped",
+                  service->name);
+    return status;
+}
+
+static void stop_await(const skald_service *service)
+{
+    struct pollfd event = {.fd = service->stop_event, .events = POLLIN};
+    while (poll(&event, 1, -1) < 0 && errno == EINTR) {
+    }
+}
+
+skald_status skald_service_run(skald_service *service, skald_error *error)
+{
+    skald_status status = skald_service_start(service, error);
+    if (status != SKALD_OK)
+        return status;
+    const skald_options *options = &service->options;
+    if (options->on_start != NULL)
+        status = options->on_start(service, options->user, error);
+    if (status == SKALD_OK) {
+        stop_await(service);
+        if (options->on_stop != NULL)
+            options->on_stop(service, options->user);
+    }
+    const skald_status stopped = skald_service_stop(service, status == SKALD_OK ? error : NULL);
+    return status != SKALD_OK ? status : stopped;
+}
+
+void skald_service_free(skald_service *service)
+{
+    if (service == NULL)
+        return;
+    if (service->state == SKALD_SERVICE_RUNNING)
+        skald_service_stop(service, NULL);
+    /* A thread that runs user code still uses it: better to leak than to crash. */
+    if (service->state == SKALD_SERVICE_STUCK)
+        return;
+    while (service->followers != NULL) {
+        skald_follower *next = service->followers->next;
+        free(service->followers);
+        service->followers = next;
+    }
+    skald_options_done(&service->options);
+    skald_bell_done(&service->bell);
+    skald_log_done(&service->log);
+    if (service->stop_event >= 0)
+        close(service->stop_event);
+    free(service);
+}
+
+void skald_service_counters(const skald_service *service, skald_counters *out)
+{
+    const skald_tally *tally = &service->hub.tally;
+    const skald_leases *leases = service->leases;
+    *out = (skald_counters){
+        .handled = atomic_load(&tally->handled),
+        .skipped = atomic_load(&tally->skipped),
+        .repeated = atomic_load(&tally->repeated),
+        .failed = atomic_load(&tally->failed),
+        .set_aside = atomic_load(&tally->set_aside),
+        .batches = atomic_load(&tally->batches),
+        .relayed = atomic_load(&service->relayed),
+        .partitions_held = leases == NULL ? 0 : skald_leases_held(leases),
+        .relay_leads = leases != NULL && skald_leases_relay_leads(leases),
+    };
+}

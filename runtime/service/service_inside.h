@@ -1,0 +1,63 @@
+/* The inside of a skald_service, shared by the files of this folder. */
+#ifndef SKALD_SERVICE_INSIDE_H
+#define SKALD_SERVICE_INSIDE_H
+
+#include "followers/follower.h"
+#include "followers/hub.h"
+#include "followers/worker.h"
+#include "leases/leases.h"
+#include "outbox/bell.h"
+#include "outbox/relay.h"
+#include "pg/connection.h"
+
+#include <skald/service.h>
+
+enum { SKALD_SERVICE_NAME_MAX = 32, SKALD_FOLLOWERS_MAX = 60 };
+
+typedef enum skald_service_state {
+    SKALD_SERVICE_OPEN,
+    SKALD_SERVICE_RUNNING,
+    SKALD_SERVICE_STOPPED,
+    SKALD_SERVICE_STUCK, /* a handler did not return: its memory must stay */
+} skald_service_state;
+
+struct skald_service {
+    char name[SKALD_SERVICE_NAME_MAX + 1];
+    skald_options options; /* its strings are copies */
+    skald_error mistake;   /* the first one made before the start */
+    skald_service_state state;
+    int stop_event; /* an eventfd: readable once a stop is requested */
+    skald_follower *followers;
+    uint32_t follower_count;
+
+    char process_id[37];
+    char application[SKALD_APPLICATION_SIZE];
+    char bell_subject[SKALD_SERVICE_NAME_MAX + 16];
+    skald_log log;
+    skald_nats *nats;
+    skald_bell bell; /* of the relay */
+    skald_relay *relay;
+    skald_leases *leases;
+    skald_hub hub;
+    skald_worker **workers;
+    uint32_t worker_count;
+    atomic_uint_fast64_t relayed;
+};
+
+/* Checks options and copies their strings. */
+skald_status skald_options_take(skald_options *out, const skald_options *given, skald_error *error);
+void skald_options_done(skald_options *options);
+
+/* A service's or follower's name: lower-case letters, digits and "-", beginning with a letter. */
+bool skald_name_valid(const char *name);
+
+/* Refuses a database whose settings would break a promise, unless `allow` names them. */
+skald_status skald_safety_check(skald_pg *pg, const char *allow, skald_error *error);
+
+/* Is `word` among the blank-separated words of `list`? */
+bool skald_word_listed(const char *list, const char *word);
+
+/* Makes the service and its database know each other: schema, name, partitions (out). */
+skald_status skald_identity_check(skald_service *service, skald_pg *pg, skald_error *error);
+
+#endif
