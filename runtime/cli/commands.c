@@ -11,6 +11,7 @@ const skald_command *const skald_commands[] = {
 };
 
 #define NAME_SIZE 80
+#define NAMES_MAX 32
 
 static const skald_command *find_name(const char *name)
 {
@@ -109,10 +110,10 @@ static bool print_below(const char *word)
 
 int skald_command_unknown(int argc, char **argv)
 {
-    const char *names[sizeof skald_commands / sizeof *skald_commands] = {NULL};
+    const char *names[NAMES_MAX] = {"migrate"}; /* a name's first word that is no command itself */
     char typed[NAME_SIZE];
     for (size_t i = 0; skald_commands[i] != NULL; i++)
-        names[i] = skald_commands[i]->name;
+        names[i + 1] = skald_commands[i]->name;
     if (argc > 1 && is_word(argv[1]))
         join(typed, argv[0], argv[1]);
     else if (print_below(argv[0]))

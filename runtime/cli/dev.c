@@ -8,6 +8,7 @@
 #include "pg/connection.h"
 #include "schema/schema.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
@@ -31,6 +32,7 @@ typedef struct dev_run {
     char **command; /* NULL: none */
     uint64_t begun;
     skald_servers_options servers;
+    skald_account account;
     skald_supervisor supervisor;
     skald_environment environment;
 } dev_run;
@@ -52,16 +54,13 @@ static skald_status migrate(const dev_run *dev, skald_error *error)
 
 static skald_status own(dev_run *dev, skald_error *error)
 {
-    skald_account account;
     skald_status status = skald_servers_start(&dev->supervisor.servers, &dev->servers, error);
     if (status == SKALD_OK)
         status = migrate(dev, error);
-    if (status == SKALD_OK)
-        status = skald_account_choose(&account, error);
     if (status != SKALD_OK)
         return status;
     skald_environment_of(&dev->environment, dev->supervisor.servers, &dev->servers);
-    return skald_environment_write(&dev->environment, &account, error);
+    return skald_environment_write(&dev->environment, &dev->account, error);
 }
 
 /* Another process owns the servers. Its file says where they are once they are ready; should it end
@@ -69,7 +68,8 @@ static skald_status own(dev_run *dev, skald_error *error)
 static skald_status own_or_join(dev_run *dev, skald_error *error)
 {
     skald_status status = own(dev, error);
-    while (status == SKALD_CONFLICT && skald_clock_ms() - dev->begun < JOIN_MS) {
+    while (status == SKALD_CONFLICT && dev->supervisor.servers == NULL &&
+           skald_clock_ms() - dev->begun < JOIN_MS) {
         skald_place place;
         status = skald_place_find(&place, dev->servers.name, dev->servers.directory, error);
         if (status != SKALD_OK)
@@ -100,7 +100,10 @@ static int open_users(const dev_run *dev)
     char path[SKALD_PATH_SIZE];
     skald_path_set(path, "%s/users",
                    dev->environment.values[SKALD_ENVIRONMENT_SKALD_DEV_DIRECTORY]);
-    return open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const int users = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (users >= 0 && dev->account.change && fchown(users, dev->account.uid, dev->account.gid) != 0)
+        fprintf(stderr, "skald dev: %s belongs to root now: %s\n", path, strerror(errno));
+    return users;
 }
 
 static int join(dev_run *dev)
@@ -146,6 +149,8 @@ static int live(dev_run *dev)
     skald_error error;
     skald_status status = skald_supervisor_init(&dev->supervisor, &error);
     if (status == SKALD_OK)
+        status = skald_account_choose(&dev->account, &error);
+    if (status == SKALD_OK)
         status = own_or_join(dev, &error);
     if (status != SKALD_OK) {
         skald_servers_stop(dev->supervisor.servers);
@@ -164,18 +169,22 @@ static int live(dev_run *dev)
 static int run(const void *options, int argc, char **argv)
 {
     const dev_options *given = options;
+    if (given->safe && !given->ephemeral) {
+        fputs("skald dev: --safe belongs to --ephemeral; kept servers always are\n", stderr);
+        return EX_USAGE;
+    }
     if (given->ephemeral && (given->name != NULL || given->directory != NULL)) {
         fputs("skald dev: --ephemeral has no name and no directory of its own\n", stderr);
         return EX_USAGE;
     }
     dev_run dev = {.options = given,
-               .command = argc > 0 ? argv : NULL,
-               .begun = skald_clock_ms(),
-               .servers = {.name = given->name != NULL ? given->name : "default",
-                           .directory = given->directory,
-                           .ephemeral = given->ephemeral,
-                           .safe = given->safe,
-                           .postgres_tcp = given->postgres_tcp}};
+                   .command = argc > 0 ? argv : NULL,
+                   .begun = skald_clock_ms(),
+                   .servers = {.name = given->name != NULL ? given->name : "default",
+                               .directory = given->directory,
+                               .ephemeral = given->ephemeral,
+                               .safe = given->safe,
+                               .postgres_tcp = given->postgres_tcp}};
     return live(&dev);
 }
 

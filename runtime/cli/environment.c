@@ -41,7 +41,7 @@ void skald_environment_of(skald_environment *out, const skald_servers *servers,
     set(out, SKALD_ENVIRONMENT_PGDATABASE, SKALD_SERVERS_DATABASE);
     set(out, SKALD_ENVIRONMENT_NATS_URL, skald_servers_nats_url(servers));
     set(out, SKALD_ENVIRONMENT_SKALD_ALLOW, skald_servers_allow(servers));
-    set(out, SKALD_ENVIRONMENT_SKALD_DEV_NAME, options->name);
+    set(out, SKALD_ENVIRONMENT_SKALD_DEV_NAME, options->ephemeral ? "" : options->name);
     set(out, SKALD_ENVIRONMENT_SKALD_DEV_DIRECTORY, skald_servers_directory(servers));
     set_number(out, SKALD_ENVIRONMENT_SKALD_DEV_PID, getpid());
     set(out, SKALD_ENVIRONMENT_SKALD_DEV_MONITOR, skald_servers_monitor_url(servers));
