@@ -133,7 +133,8 @@ COMMENT ON COLUMN skald.position.holder IS 'skald.process.id of its owner; NULL:
 -- element per partition. Raises SK001 when any of them is no longer the caller's (other epoch) or not
 -- where the caller left it: the whole transaction then rolls back.
 CREATE FUNCTION skald.advance(followers text[], partitions smallint[], epochs bigint[],
-                              reached bigint[], next bigint[], handled integer[], skipped integer[])
+                              reached_positions bigint[], next_positions bigint[],
+                              handled_counts integer[], skipped_counts integer[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, skald AS $$
 DECLARE
     moved integer;
@@ -141,7 +142,8 @@ BEGIN
     UPDATE skald.position AS p
        SET position = m.next, handled = p.handled + m.handled, skipped = p.skipped + m.skipped,
            moved_at = clock_timestamp()
-      FROM unnest(followers, partitions, epochs, reached, next, handled, skipped)
+      FROM unnest(followers, partitions, epochs, reached_positions, next_positions,
+                  handled_counts, skipped_counts)
            AS m(follower, partition, epoch, reached, next, handled, skipped)
      WHERE p.follower = m.follower AND p.partition = m.partition
        AND p.epoch = m.epoch AND p.position = m.reached;
