@@ -13,7 +13,8 @@
 #include <string.h>
 
 enum {
-    WRONG_LAST_SEQUENCE = 10071, /* JetStream's code */
+    WRONG_LAST_SEQUENCE = 10071, /* JetStream's codes */
+    WRONG_LAST_ID = 10070,
     HEADERS_SIZE_GUESS = 512,
 };
 
@@ -96,6 +97,10 @@ static skald_status confirmation_read(const skald_chain *chain, skald_bytes body
         refusal_read(cause, chain, &refusal);
         return cause->status;
     }
+    if (memmem(body.data, body.size, "\"duplicate\"", 11) != NULL)
+        return skald_error_set(cause, SKALD_FENCED,
+                               "stream \"%s\" has the message from somebody else already",
+                               chain->service);
     if (!skald_json_find_number(&sequence, body, "seq") ||
         sequence != chain->first_sequence + chain->confirmed)
         return skald_error_set(cause, SKALD_FENCED,
@@ -216,13 +221,29 @@ static skald_status header_add(void *user, const char *name, const char *value)
     return natsMsgHeader_Add(user, name, value) == NATS_OK ? SKALD_OK : SKALD_NO_MEMORY;
 }
 
+/* The sequence alone is not enough: when a message of somebody else takes the place of one of ours,
+ * that one is refused, but the next finds the sequence that it expects. So each message also names
+ * the one that must be before it. The first cannot: a restarted server has forgotten its last
+ * message's id. */
+static skald_status links_add(skald_chain *chain, natsMsg *out, int64_t position, uint64_t number)
+{
+    char text[24];
+    /* 0 is sent as well: it says that the stream must be empty. */
+    snprintf(text, sizeof text, "%" PRIu64, chain->first_sequence + number - 1);
+    skald_status status = header_add(out, "Nats-Expected-Last-Sequence", text);
+    snprintf(text, sizeof text, "%" PRId64, position);
+    if (status == SKALD_OK)
+        status = header_add(out, "Nats-Msg-Id", text);
+    if (status != SKALD_OK || number == 0)
+        return status;
+    snprintf(text, sizeof text, "%" PRId64, slot_of(chain, number - 1)->position);
+    return header_add(out, "Nats-Expected-Last-Msg-Id", text);
+}
+
 static skald_status headers_add(skald_chain *chain, natsMsg *out, const skald_message *message,
                                 uint64_t number)
 {
-    char expected[24];
-    /* 0 is sent as well: it says that the stream must be empty. */
-    snprintf(expected, sizeof expected, "%" PRIu64, chain->first_sequence + number - 1);
-    const skald_status status = header_add(out, "Nats-Expected-Last-Sequence", expected);
+    const skald_status status = links_add(chain, out, message->position, number);
     return status != SKALD_OK ? status
                               : skald_cloudevents_write(message, &chain->scratch, header_add, out);
 }

@@ -1,6 +1,6 @@
-/* The chained publisher: every message names the sequence that must be the stream's last, so that
- * the server itself keeps the stream without hole, repeat or second writer. Messages are in flight
- * many at a time; if one is refused or lost, all behind it are refused too.
+/* The chained publisher: every message names the sequence and the id that must be the stream's
+ * last, so that the server itself keeps the stream without hole, repeat or second writer. Messages
+ * are in flight many at a time; if one is refused or lost, all behind it are refused too.
  *
  * A chain that broke stays broken: close it, look where the stream ends, open another there. One
  * thread uses a chain; skald_chain_confirmed may be called from any. */

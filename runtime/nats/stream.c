@@ -9,7 +9,8 @@
 enum {
     SUBJECT_SIZE = 256,
     DESCRIPTION_SIZE = 256,
-    DUPLICATES_NS = 100000000, /* the least the server takes; the chain makes the window needless */
+    DUPLICATES_NS = 100000000, /* the least the server takes: the chain's ids are not for that */
+    DUPLICATES_NS_MAX = 1000000000,
 };
 
 static const char partitions_word[] = " partitions=";
@@ -93,6 +94,7 @@ static skald_status config_check(const jsStreamConfig *config, const char *servi
         {config->MaxAge == 0, "max_age", "set", "0"},
         {config->MaxMsgs <= 0, "max_msgs", "set", "-1"},
         {config->MaxMsgsPerSubject <= 0, "max_msgs_per_subject", "set", "-1"},
+        {config->Duplicates <= DUPLICATES_NS_MAX, "duplicate_window", "longer", "1 s at most"},
         {!config->NoAck, "no_ack", "true", "false"},
         {!config->Sealed, "sealed", "true", "false"},
         {!config->AllowRollup, "allow_rollup_hdrs", "true", "false"},

@@ -1,0 +1,30 @@
+/* Connections to the test's nats-server, and streams read back message by message and compared with
+ * the outbox that they mirror. */
+#ifndef TEST_SUPPORT_STREAM_H
+#define TEST_SUPPORT_STREAM_H
+
+#include "nats/connection.h"
+#include "nats/stream.h"
+
+/* A connection to the test's server; it says nothing. Close it with skald_nats_close. */
+skald_nats *stream_connect(void);
+
+/* What log lines the test's connections and relays write; they are thrown away. */
+skald_log *stream_log(void);
+
+/* Deletes one message or the whole stream behind Skald's back, or makes one with a configuration of
+ * the test's own (JSON as JetStream takes it). Fails the test when JetStream refuses. */
+void stream_delete(skald_nats *nats, const char *stream);
+void stream_make(skald_nats *nats, const char *stream, const char *config);
+
+/* Publishes without headers and without waiting, as somebody else might. */
+void stream_intrude(skald_nats *nats, const char *subject, const char *body);
+
+/* The position of the stream's last message; 0 when it has none, or when it cannot be asked now. */
+int64_t stream_last_position(skald_nats *nats, const char *stream);
+
+/* Fails the test unless the stream holds exactly the outbox's rows: in order, once each, dense,
+ * each with its id, lane and the position before it in its lane. */
+void stream_expect_outbox(skald_nats *nats, const char *stream, const char *database);
+
+#endif
