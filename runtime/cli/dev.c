@@ -147,6 +147,7 @@ static void forget_environment(const dev_run *dev)
 static int live(dev_run *dev)
 {
     skald_error error;
+    skald_environment_clear();
     skald_status status = skald_supervisor_init(&dev->supervisor, &error);
     if (status == SKALD_OK)
         status = skald_account_choose(&dev->account, &error);
@@ -212,7 +213,7 @@ const skald_command skald_command_dev = {
     .purpose = "run a private PostgreSQL and NATS for development",
     .examples =
         "  skald dev                            start them; Ctrl-C stops them\n"
-        "  skald dev -- ./orders                run a command with them, and its exit code\n"
+        "  skald dev -- ./orders                run a command, exit with its code\n"
         "  skald dev --ephemeral -- make test   the same, with everything thrown away\n",
     .operands = "[-- COMMAND ...]",
     .notes = "The command finds PGHOST, PGPORT, PGUSER, PGDATABASE and NATS_URL set (with\n"

@@ -127,10 +127,15 @@ static void put_own_folder_first_in_path(void)
     free(path);
 }
 
-void skald_environment_export(const skald_environment *environment)
+void skald_environment_clear(void)
 {
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         unsetenv(strangers[i]);
+}
+
+void skald_environment_export(const skald_environment *environment)
+{
+    skald_environment_clear();
     for (size_t key = 0; key < SKALD_ENVIRONMENT_COUNT; key++) {
         if (*environment->values[key] != '\0')
             setenv(names[key], environment->values[key], 1);

@@ -45,6 +45,9 @@ skald_status skald_environment_write(const skald_environment *environment,
                                      const skald_account *account, skald_error *error);
 bool skald_environment_read(skald_environment *out, const char *directory);
 
+/* Unsets what would lead our own connections elsewhere. */
+void skald_environment_clear(void);
+
 /* Sets this process's environment, and puts the folder of `skald` first in PATH. */
 void skald_environment_export(const skald_environment *environment);
 

@@ -21,7 +21,7 @@
 
 /* How long a command that was told to stop may take once nobody waits for it any more. */
 #define ORPHAN_MS 10000u
-#define LEFTOVER_MS 5000u
+#define LEFTOVER_MS 2000u
 
 static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 

@@ -19,6 +19,7 @@
 #define SOCKET_FOLDER_MAX 86
 
 #define UID_OF_PEOPLE 1000u
+#define UID_OF_NOBODY 65534u
 /* Who only looks whether a place is owned holds its lock for an instant. */
 #define OWNER_MS 100u
 
@@ -37,13 +38,13 @@ static const char *own_variable(const skald_account *account, const char *variab
 /* The user that root borrows from the system has a home that is not for us. */
 static bool borrowed(const skald_account *account)
 {
-    return account->change && account->uid < UID_OF_PEOPLE;
+    return account->change && (account->uid < UID_OF_PEOPLE || account->uid == UID_OF_NOBODY);
 }
 
 static void state_folder(const skald_account *account, char *out)
 {
     const char *state = own_variable(account, "XDG_STATE_HOME");
-    if (borrowed(account) || account->uid == 65534)
+    if (borrowed(account))
         skald_path_set(out, "/var/lib/skald/dev");
     else if (state != NULL)
         skald_path_set(out, "%.400s/skald/dev", state);
