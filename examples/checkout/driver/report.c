@@ -89,7 +89,9 @@ static void print_times(const demo_report *report, FILE *file)
             report->queued.p50_ms, report->queued.p99_ms);
     fprintf(file, "    the order has ended  %9.1f ms  %7.1f ms\n", report->ended.p50_ms,
             report->ended.p99_ms);
-    fprintf(file, "    (in both, the provider takes %ld ms for a call, the mail server %ld ms)\n",
+    fprintf(file,
+            "    (the provider takes %ld ms for each call, of which a cancelled order needs two;\n"
+            "     the mail server takes %ld ms)\n",
             o->provider_latency_ms, o->mail_latency_ms);
 }
 

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
         provider_open((unsigned)setting_number("SHOP_PROVIDER_PORT", 8090, 1, 65535));
     skald_options options = SKALD_OPTIONS_INIT;
     options.user = provider;
-    options.workers = 8;
+    options.workers = 16;
     options.batch_max = 8;
     skald_service *service = skald_service_open("payments", &options);
     skald_follow(service, "orders", on_order_created);
