@@ -1,7 +1,5 @@
-/* Check first, then let protobuf-c unpack into the arena, with what it takes counted.
- *
- * The check already refuses what would grow too large. The count is there for what only unpacking
- * knows: a message given in several pieces is merged, and each merge copies again. */
+/* Check first, then let protobuf-c unpack into the arena, with what it takes counted. The check
+ * already refuses what would grow too large; the count is the wall behind it. */
 #include "codec/decode.h"
 #include "codec/wire.h"
 
@@ -53,7 +51,7 @@ static skald_status failure_explain(skald_status status, const char *type, skald
     case SKALD_NO_MEMORY:
         return skald_error_set(error, status, "%s: no memory to decode it", type);
     default:
-        /* The only thing the check leaves to protobuf-c. */
+        /* All that the check leaves to protobuf-c: fields beyond those it keeps track of. */
         return skald_error_set(error, SKALD_MALFORMED, "%s: a required field is missing", type);
     }
 }

@@ -1,8 +1,8 @@
 /* One pass over the bytes with a stack of its own.
  *
  * It is stricter than protobuf-c in what nobody writes on purpose: a known field with another wire
- * type, a varint of more than 64 bits, groups. It passes unknown fields, so that a newer program
- * can talk to an older one, and unknown enum values, which proto3 keeps. */
+ * type, a varint of more than 64 bits, groups, a message given in pieces. It passes unknown fields,
+ * so that a newer program can talk to an older one, and unknown enum values, which proto3 keeps. */
 #include "codec/wire.h"
 #include "base/utf8.h"
 #include "codec/path.h"
@@ -15,7 +15,7 @@ enum {
     TAG_SIZE_MAX = 5,
     LENGTH_SIZE_MAX = 5,
     VARINT_SIZE_MAX = 10,
-    REQUIRED_TRACKED = 64, /* fields of a message; protobuf-c itself looks at the rest */
+    FIELDS_TRACKED = 64, /* of a message, whether they were there */
 
     /* What protobuf-c allocates beside the values: rounding and an array's pointer, and its notes
      * about each field it has scanned. */
@@ -26,7 +26,7 @@ enum {
 typedef struct frame {
     const ProtobufCMessageDescriptor *descriptor;
     const unsigned char *end;
-    uint64_t required_seen;
+    uint64_t seen;     /* a bit for each of the first fields */
     uint32_t expected; /* index of the field that will probably come next */
 } frame;
 
@@ -80,10 +80,10 @@ static skald_status leave(walk *in)
 {
     const frame *top = &in->frames[in->depth - 1];
     const ProtobufCMessageDescriptor *descriptor = top->descriptor;
-    for (unsigned i = 0; i < descriptor->n_fields && i < REQUIRED_TRACKED; i++) {
+    for (unsigned i = 0; i < descriptor->n_fields && i < FIELDS_TRACKED; i++) {
         const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
         if (field->label == PROTOBUF_C_LABEL_REQUIRED && field->default_value == NULL &&
-            (top->required_seen & (uint64_t)1 << i) == 0)
+            (top->seen & (uint64_t)1 << i) == 0)
             return refuse(in, field, "a required field is missing");
     }
     in->depth--;
@@ -290,6 +290,20 @@ static skald_status unknown_check(walk *in, unsigned type)
                           sizeof(ProtobufCMessageUnknownField));
 }
 
+/* The language lets a message be given in pieces that are merged; nobody writes that on purpose,
+ * and protobuf-c 1.4.1 loses proto3 numbers when it merges, or fails at a oneof that is not set. */
+static skald_status seen_note(walk *in, frame *top, const ProtobufCFieldDescriptor *field)
+{
+    if (top->expected >= FIELDS_TRACKED)
+        return SKALD_OK;
+    const uint64_t bit = (uint64_t)1 << top->expected;
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE && field->label != PROTOBUF_C_LABEL_REPEATED &&
+        (top->seen & bit) != 0)
+        return refuse(in, field, "a message given twice");
+    top->seen |= bit;
+    return SKALD_OK;
+}
+
 static skald_status field_check(walk *in)
 {
     uint64_t tag = 0;
@@ -304,9 +318,8 @@ static skald_status field_check(walk *in)
         return SKALD_FULL;
     if (field == NULL)
         return unknown_check(in, tag & 7);
-    if (top->expected < REQUIRED_TRACKED)
-        top->required_seen |= (uint64_t)1 << top->expected;
-    return known_check(in, field, tag & 7);
+    const skald_status status = seen_note(in, top, field);
+    return status == SKALD_OK ? known_check(in, field, tag & 7) : status;
 }
 
 skald_status skald_wire_check(const ProtobufCMessageDescriptor *descriptor, skald_bytes body,
