@@ -23,8 +23,9 @@ skald_status skald_place_find(skald_place *out, const char *name, const char *di
 skald_status skald_place_take(skald_place *place, skald_error *error);
 
 /* Makes a directory that is deleted by skald_place_leave, and deletes those whose owners were
- * killed before they could. */
-skald_status skald_place_take_ephemeral(skald_place *out, skald_error *error);
+ * killed before they could. It is below $TMPDIR, else with `in_memory` in /dev/shm if there is
+ * room, else in /tmp. */
+skald_status skald_place_take_ephemeral(skald_place *out, bool in_memory, skald_error *error);
 
 /* Gives the place up; an ephemeral one is deleted. */
 void skald_place_leave(skald_place *place);

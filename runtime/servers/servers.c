@@ -22,7 +22,7 @@ static skald_status take_place(skald_servers *servers, const skald_servers_optio
                                skald_error *error)
 {
     if (options->ephemeral)
-        return skald_place_take_ephemeral(&servers->place, error);
+        return skald_place_take_ephemeral(&servers->place, !options->safe, error);
     const char *name = options->name != NULL ? options->name : "default";
     const skald_status status = skald_place_find(&servers->place, name, options->directory, error);
     return status == SKALD_OK ? skald_place_take(&servers->place, error) : status;
