@@ -16,12 +16,12 @@
 #include <sys/random.h>
 
 enum {
-    ROOM_MS = 500,          /* one wait for room in the chain's window */
-    CONFIRM_LOOK_MS = 5,    /* while something is in flight */
-    SETTLE_MS = 2000,       /* what is in flight when it stops leading */
-    SAY_AGAIN_MS = 60000,   /* one and the same trouble */
-    STAND_BY_MS = 60000,    /* the bell rings when that changes */
-    HISTORY_LOST_MS = 5000, /* until it looks again */
+    ROOM_MS = 500,        /* one wait for room in the chain's window */
+    CONFIRM_LOOK_MS = 5,  /* while something is in flight */
+    SETTLE_MS = 2000,     /* what is in flight when it stops leading */
+    SAY_AGAIN_MS = 60000, /* one and the same trouble */
+    STAND_BY_MS = 60000,  /* the bell rings when that changes */
+    LOUD_MS = 5000,       /* until it looks again where a person has to act */
 };
 
 static const skald_backoff relay_backoff = {.delay_ms_min = 50, .delay_ms_max = 1000};
@@ -40,7 +40,6 @@ static void confirmed_note(skald_relay *relay)
         return;
     atomic_fetch_add(relay->options.relayed, count - relay->counted);
     relay->counted = count;
-    relay->failures = 0;
     atomic_store(&relay->confirmed, position);
     skald_crash_here(SKALD_CRASH_RELAY_CONFIRMED);
 }
@@ -153,6 +152,12 @@ static const char *trouble_id(skald_status status)
     }
 }
 
+/* Does it need a person? */
+static bool trouble_is_loud(skald_status status)
+{
+    return status == SKALD_HISTORY_LOST || status == SKALD_UNSAFE;
+}
+
 /* Once per outage, and again after a while. */
 static void trouble_say(skald_relay *relay, skald_status status, const skald_error *error)
 {
@@ -161,8 +166,7 @@ static void trouble_say(skald_relay *relay, skald_status status, const skald_err
         return;
     relay->said = status;
     relay->said_ms = now_ms;
-    const bool loud = status == SKALD_HISTORY_LOST || status == SKALD_UNSAFE;
-    skald_log_say(relay->options.log, loud ? SKALD_LOG_ERROR : SKALD_LOG_WARNING,
+    skald_log_say(relay->options.log, trouble_is_loud(status) ? SKALD_LOG_ERROR : SKALD_LOG_WARNING,
                   trouble_id(status), "%s", error->text);
 }
 
@@ -180,10 +184,30 @@ static void trouble_wait(skald_relay *relay, skald_status status)
     uint64_t random = 0;
     (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
     relay->failures++;
-    if (status == SKALD_HISTORY_LOST || status == SKALD_UNSAFE)
-        pause_for(relay, HISTORY_LOST_MS);
-    else
+    if (trouble_is_loud(status)) {
+        atomic_store(&relay->confirmed, -1); /* so that nothing is trimmed meanwhile */
+        pause_for(relay, LOUD_MS);
+    } else {
         pause_for(relay, skald_backoff_delay_ms(&relay_backoff, relay->failures, random));
+    }
+}
+
+/* After the first round that worked: what was wrong is over, and where it goes on is said, but not
+ * again and again for one place. */
+static void recovery_say(skald_relay *relay)
+{
+    const skald_relay_place *place = &relay->place;
+    relay->failures = 0;
+    if (relay->said == SKALD_OK && place->position == relay->said_position &&
+        place->last_sequence == relay->said_sequence)
+        return;
+    relay->said = SKALD_OK;
+    relay->said_position = place->position;
+    relay->said_sequence = place->last_sequence;
+    skald_log_say(relay->options.log, SKALD_LOG_INFO, "RELAY-RESUMES",
+                  "relaying from position %" PRId64 ", behind sequence %" PRIu64
+                  " of stream \"%s\"",
+                  place->position, place->last_sequence, relay->options.service);
 }
 
 /* From one resumption to the next trouble. */
@@ -191,8 +215,12 @@ static void way_run(skald_relay *relay)
 {
     skald_error error = {0};
     skald_status status = skald_relay_resume(relay, &error);
-    if (status == SKALD_OK)
+    if (status == SKALD_OK) {
         relay->counted = 0;
+        status = relay_round(relay, &error);
+        if (status == SKALD_OK)
+            recovery_say(relay);
+    }
     while (status == SKALD_OK && works(relay))
         status = relay_round(relay, &error);
     const bool broken = status != SKALD_OK && works(relay);

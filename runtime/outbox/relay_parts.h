@@ -46,6 +46,18 @@ typedef struct skald_relay_keeper {
     skald_relay_request requests[SKALD_RELAY_REQUESTS_MAX]; /* oldest first */
 } skald_relay_keeper;
 
+/* What is known about the stream's end. */
+typedef struct skald_relay_place {
+    uint64_t first_sequence;
+    uint64_t last_sequence;
+    bool dense;               /* no message between the first and the last is missing */
+    uint64_t foreign_count;   /* messages at the end that are not Skald's */
+    int64_t position;         /* of the last that is; without one, where the outbox begins */
+    bool found;               /* there is one */
+    char event_id[40];        /* of it */
+    int64_t trimmed_position; /* the outbox holds nothing up to here */
+} skald_relay_place;
+
 struct skald_relay {
     skald_relay_options options;
     char source[80]; /* CloudEvents source: "/<service>" */
@@ -61,9 +73,12 @@ struct skald_relay {
     int64_t previous[SKALD_PARTITIONS_MAX]; /* the last position of each lane */
     uint64_t counted;                       /* of what the chain confirmed */
     uint64_t heard;                         /* of the bell */
+    skald_relay_place place;                /* where the chain in hand began */
     uint32_t failures;
-    skald_status said; /* the outage that was logged last, and when */
+    skald_status said; /* the outage that was logged last, and when; SKALD_OK: it is over */
     uint64_t said_ms;
+    int64_t said_position; /* the place that was logged last */
+    uint64_t said_sequence;
     skald_nats_listener *bell_listener;
     skald_nats_listener *missing_listener;
     skald_nats_listener *reached_listener;

@@ -9,17 +9,6 @@
 
 enum { LANE_UNKNOWN = -1 };
 
-/* What is known about the stream's end. */
-typedef struct relay_place {
-    uint64_t last_sequence;
-    int64_t position; /* of the last message that is Skald's; 0: none */
-    char event_id[40];
-    uint64_t foreign_count; /* messages behind it that are not */
-    bool dense;             /* no message between the first and the last is missing */
-    uint64_t first_sequence;
-    int64_t trimmed_position; /* the outbox holds nothing up to here */
-} relay_place;
-
 static const char *event_id_of(const skald_nats_view *view)
 {
     for (size_t i = 0; i < view->header_count; i++) {
@@ -30,7 +19,7 @@ static const char *event_id_of(const skald_nats_view *view)
 }
 
 /* The last message with a position at `message` or before it. */
-static skald_status foreign_skip(relay_place *place, skald_relay *relay,
+static skald_status foreign_skip(skald_relay_place *place, skald_relay *relay,
                                  skald_stream_message *message, skald_arena *arena,
                                  skald_error *error)
 {
@@ -49,11 +38,12 @@ static skald_status foreign_skip(relay_place *place, skald_relay *relay,
             return status;
     }
     place->position = skald_nats_position(&message->view);
+    place->found = true;
     snprintf(place->event_id, sizeof place->event_id, "%s", event_id_of(&message->view));
     return SKALD_OK;
 }
 
-static skald_status tail_find(relay_place *place, skald_relay *relay, skald_error *error)
+static skald_status tail_find(skald_relay_place *place, skald_relay *relay, skald_error *error)
 {
     char subject[128];
     snprintf(subject, sizeof subject, "%s.event.>", relay->options.service);
@@ -67,7 +57,7 @@ static skald_status tail_find(relay_place *place, skald_relay *relay, skald_erro
     return status;
 }
 
-static skald_status stream_look(relay_place *place, skald_relay *relay, skald_error *error)
+static skald_status stream_look(skald_relay_place *place, skald_relay *relay, skald_error *error)
 {
     const skald_relay_options *options = &relay->options;
     skald_stream_state state;
@@ -77,7 +67,7 @@ static skald_status stream_look(relay_place *place, skald_relay *relay, skald_er
         status = skald_stream_look(&state, options->nats, options->service, error);
     if (status != SKALD_OK)
         return status;
-    *place = (relay_place){
+    *place = (skald_relay_place){
         .last_sequence = state.last_sequence,
         .first_sequence = state.first_sequence,
         .dense = state.message_count == state.last_sequence + 1 - state.first_sequence,
@@ -94,10 +84,10 @@ static skald_status stream_look(relay_place *place, skald_relay *relay, skald_er
 
 /* The stream's last event must be the database's event at that position; else the database was set
  * back, and positions would be given out twice with different meanings. */
-static skald_status history_judge(const relay_place *place, const char *service,
+static skald_status history_judge(const skald_relay_place *place, const char *service,
                                   const char *event_id, skald_error *error)
 {
-    if (place->position <= place->trimmed_position ||
+    if (!place->found || place->position <= place->trimmed_position ||
         (event_id != NULL && strcmp(event_id, place->event_id) == 0))
         return SKALD_OK;
     return skald_error_set(error, SKALD_HISTORY_LOST,
@@ -108,7 +98,7 @@ static skald_status history_judge(const relay_place *place, const char *service,
                            event_id != NULL ? event_id : "nothing");
 }
 
-static skald_status history_check(relay_place *place, skald_relay *relay, skald_error *error)
+static skald_status history_check(skald_relay_place *place, skald_relay *relay, skald_error *error)
 {
     skald_rows *rows = NULL;
     skald_status status =
@@ -119,6 +109,10 @@ static skald_status history_check(relay_place *place, skald_relay *relay, skald_
     if (status != SKALD_OK)
         return status;
     place->trimmed_position = skald_rows_integer(rows, 0, 1);
+    /* An empty stream is filled again with all that the outbox still holds: too much does no harm.
+     */
+    if (!place->found)
+        place->position = place->trimmed_position;
     status = history_judge(place, relay->options.service, skald_rows_text(rows, 0, 0), error);
     skald_rows_free(rows);
     return status;
@@ -140,8 +134,8 @@ static skald_status lane_from_stream(int64_t *previous, skald_relay *relay, uint
 }
 
 /* The position of the stream's first message. */
-static skald_status first_position_find(int64_t *out, const relay_place *place, skald_relay *relay,
-                                        skald_arena *arena, skald_error *error)
+static skald_status first_position_find(int64_t *out, const skald_relay_place *place,
+                                        skald_relay *relay, skald_arena *arena, skald_error *error)
 {
     skald_stream_message message;
     skald_arena_reset(arena);
@@ -154,8 +148,8 @@ static skald_status first_position_find(int64_t *out, const relay_place *place, 
 
 /* A stream without holes shows every lane's end, but for lanes silent since its first message,
  * whose position is *bound. */
-static skald_status lanes_from_stream(skald_relay *relay, const relay_place *place, int64_t *bound,
-                                      skald_error *error)
+static skald_status lanes_from_stream(skald_relay *relay, const skald_relay_place *place,
+                                      int64_t *bound, skald_error *error)
 {
     skald_arena arena = {0};
     int64_t first = 0;
@@ -193,13 +187,14 @@ static skald_status lanes_from_outbox(skald_relay *relay, int64_t bound, skald_e
 /* The truth about a lane is in the outbox, and what the stream lost must not be covered up by
  * naming the last message that is left as the one before. But reading the whole outbox takes long,
  * so a stream that is visibly whole is believed. */
-static skald_status lanes_find(skald_relay *relay, const relay_place *place, skald_error *error)
+static skald_status lanes_find(skald_relay *relay, const skald_relay_place *place,
+                               skald_error *error)
 {
     int64_t bound = place->position + 1;
     for (uint32_t i = 0; i < SKALD_PARTITIONS_MAX; i++)
         relay->previous[i] = LANE_UNKNOWN;
     skald_status status = SKALD_OK;
-    if (place->dense && place->position > 0 && place->foreign_count == 0)
+    if (place->dense && place->found && place->foreign_count == 0)
         status = lanes_from_stream(relay, place, &bound, error);
     if (status == SKALD_OK)
         status = lanes_from_outbox(relay, bound, error);
@@ -210,23 +205,18 @@ static skald_status lanes_find(skald_relay *relay, const relay_place *place, ska
     return status;
 }
 
-static skald_status way_open(skald_relay *relay, const relay_place *place, skald_error *error)
+static skald_status way_open(skald_relay *relay, skald_error *error)
 {
-    /* An empty stream is filled again with all that the outbox still holds: too much does no harm.
-     */
-    const int64_t position = place->position > 0 ? place->position : place->trimmed_position;
+    const skald_relay_place *place = &relay->place;
     skald_status status =
         skald_chain_open(&relay->chain, relay->options.nats, relay->options.service,
-                         place->last_sequence, position, error);
+                         place->last_sequence, place->position, error);
     if (status == SKALD_OK)
-        status = skald_outbox_reader_open(&relay->reader, relay->pg, relay->source, position);
+        status =
+            skald_outbox_reader_open(&relay->reader, relay->pg, relay->source, place->position);
     if (status != SKALD_OK)
         return skald_error_set(error, status, "no memory for the relay");
-    atomic_store(&relay->confirmed, position);
-    skald_log_say(relay->options.log, SKALD_LOG_INFO, "RELAY-RESUMES",
-                  "relaying from position %" PRId64 ", behind sequence %" PRIu64
-                  " of stream \"%s\"",
-                  position, place->last_sequence, relay->options.service);
+    atomic_store(&relay->confirmed, place->position);
     return SKALD_OK;
 }
 
@@ -244,15 +234,15 @@ skald_status skald_relay_connect(skald_pg **pg, const skald_relay *relay, skald_
 skald_status skald_relay_resume(skald_relay *relay, skald_error *error)
 {
     assert(relay->chain == NULL && relay->reader == NULL);
-    relay_place place = {0};
-    skald_status status = stream_look(&place, relay, error);
+    skald_relay_place *place = &relay->place;
+    skald_status status = stream_look(place, relay, error);
     if (status == SKALD_OK)
         status = skald_relay_connect(&relay->pg, relay, error);
     if (status == SKALD_OK)
-        status = history_check(&place, relay, error);
+        status = history_check(place, relay, error);
     if (status == SKALD_OK)
-        status = lanes_find(relay, &place, error);
+        status = lanes_find(relay, place, error);
     if (status == SKALD_OK)
-        status = way_open(relay, &place, error);
+        status = way_open(relay, error);
     return status;
 }

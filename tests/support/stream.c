@@ -11,21 +11,38 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
-static void log_nothing(void *user, skald_log_level level, const char *id, const char *text)
+enum { LINES_MAX = 4096, ID_SIZE = 32 };
+
+static skald_log log_lines;
+static char line_ids[LINES_MAX][ID_SIZE];
+static unsigned line_count; /* guarded by the log's own lock */
+
+static void line_note(void *user, skald_log_level level, const char *id, const char *text)
 {
     (void)user;
     if (getenv("TEST_LOG") != NULL)
         fprintf(stderr, "%d %s %s\n", (int)level, id, text);
+    if (line_count < LINES_MAX)
+        snprintf(line_ids[line_count++], ID_SIZE, "%s", id);
 }
 
 skald_log *stream_log(void)
 {
-    static skald_log log;
     static bool made;
     if (!made)
-        skald_log_init(&log, "test", log_nothing, NULL);
+        skald_log_init(&log_lines, "test", line_note, NULL);
     made = true;
-    return &log;
+    return &log_lines;
+}
+
+unsigned stream_log_count(const char *id)
+{
+    unsigned count = 0;
+    pthread_mutex_lock(&stream_log()->mutex);
+    for (unsigned i = 0; i < line_count; i++)
+        count += strcmp(line_ids[i], id) == 0;
+    pthread_mutex_unlock(&log_lines.mutex);
+    return count;
 }
 
 skald_nats *stream_connect(void)

@@ -9,8 +9,10 @@
 /* A connection to the test's server; it says nothing. Close it with skald_nats_close. */
 skald_nats *stream_connect(void);
 
-/* What log lines the test's connections and relays write; they are thrown away. */
+/* Where the test's connections and relays write log lines, and how many of an id there were. With
+ * TEST_LOG in the environment they are shown. */
 skald_log *stream_log(void);
+unsigned stream_log_count(const char *id);
 
 /* Deletes one message or the whole stream behind Skald's back, or makes one with a configuration of
  * the test's own (JSON as JetStream takes it). Fails the test when JetStream refuses. */
