@@ -2,6 +2,7 @@
 #include "support/servers.h"
 
 #include "support/database.h"
+#include "support/pooler.h"
 #include "support/test.h"
 
 #include <assert.h>
@@ -30,6 +31,7 @@ int servers_setup(void **state)
 int servers_teardown(void **state)
 {
     (void)state;
+    pooler_stop();
     database_forget();
     skald_servers_stop(running);
     running = NULL;

@@ -1,5 +1,6 @@
 /* Migrations: applied once, refused when they are not ours, said in one sentence. */
 #include "support/database.h"
+#include "support/pooler.h"
 #include "support/servers.h"
 #include "support/test.h"
 
@@ -162,6 +163,8 @@ static void test_a_failing_migration_leaves_nothing_and_keeps_those_before_it(vo
     assert_int_equal(database_integer(database, "SELECT max(number) FROM skald.migration"), 1);
 }
 
+#define CONTENDERS 8
+
 typedef struct contender {
     pthread_t thread;
     const char *database;
@@ -183,21 +186,14 @@ static void *contend(void *user)
     return NULL;
 }
 
-static void test_programs_that_migrate_at_once_apply_each_migration_once(void **state)
+/* Many programs migrate the same database at the same time; how many migrations they applied in
+ * all. */
+static size_t migrate_at_once(const char *database, const skald_migration_set *set)
 {
-    (void)state;
-    enum { CONTENDERS = 8 };
-    const char *database = database_new_empty();
-    /* A migration that sleeps makes sure that all of them have arrived before it is done. */
-    const skald_migration slow[] = {
-        {1, "slow", "CREATE TABLE skald.slow (a int); SELECT pg_sleep(0.2);", "", "a"},
-        {2, "next", "CREATE TABLE skald.next (a int);", "", "b"},
-    };
-    const skald_migration_set set = {slow, 2};
     contender contenders[CONTENDERS];
     size_t applied = 0;
     for (size_t i = 0; i < CONTENDERS; i++) {
-        contenders[i] = (contender){.database = database, .set = &set};
+        contenders[i] = (contender){.database = database, .set = set};
         assert_int_equal(pthread_create(&contenders[i].thread, NULL, contend, &contenders[i]), 0);
     }
     for (size_t i = 0; i < CONTENDERS; i++) {
@@ -205,7 +201,29 @@ static void test_programs_that_migrate_at_once_apply_each_migration_once(void **
         assert_ok(contenders[i].status, &contenders[i].error);
         applied += contenders[i].applied;
     }
-    assert_int_equal(applied, 2);
+    return applied;
+}
+
+static void test_programs_that_migrate_at_once_apply_each_migration_once(void **state)
+{
+    (void)state;
+    /* A migration that sleeps makes sure that all of them have arrived before it is done. */
+    const skald_migration slow[] = {
+        {1, "slow", "CREATE TABLE skald.slow (a int); SELECT pg_sleep(0.2);", "", "a"},
+        {2, "next", "CREATE TABLE skald.next (a int);", "", "b"},
+    };
+    const skald_migration_set set = {slow, 2};
+    assert_int_equal(migrate_at_once(database_new_empty(), &set), 2);
+}
+
+static void test_a_transaction_pooler_may_stand_between(void **state)
+{
+    (void)state;
+    const char *database = pooler_of(database_new_empty());
+    assert_int_equal(migrate_at_once(database, &skald_migrations), skald_migrations.count);
+    skald_pg *pg = connect_to(database);
+    assert_true(skald_pg_pooled(pg));
+    skald_pg_close(pg);
 }
 
 /* What `skald migrate sql` prints. */
@@ -268,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_a_changed_migration_is_refused_and_nothing_is_applied_after_it),
         cmocka_unit_test(test_a_failing_migration_leaves_nothing_and_keeps_those_before_it),
         cmocka_unit_test(test_programs_that_migrate_at_once_apply_each_migration_once),
+        cmocka_unit_test(test_a_transaction_pooler_may_stand_between),
         cmocka_unit_test(test_printed_sql_makes_the_schema_and_takes_it_back),
         cmocka_unit_test(test_every_table_and_function_has_a_comment),
     };
