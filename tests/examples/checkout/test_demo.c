@@ -190,13 +190,20 @@ static void test_help_names_every_option(void **state)
     static const char *const names[] = {"--orders",       "--rate",  "--seed", "--provider-latency",
                                         "--mail-latency", "--spoil", "--json", "--help"};
     char path[512];
+    char script[512];
+    snprintf(script, sizeof(script), "%s/examples/checkout/demo",
+             test_variable("SKALD_SOURCE_DIR"));
+
     test_child *demo = child_run(program(path), "--help", NULL);
+    test_child *unbuilt = child_run(script, "--help", NULL);
 
     assert_int_equal(child_wait(demo), 0);
-
+    assert_int_equal(child_wait(unbuilt), 0);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         assert_contains(child_out(demo), names[i]);
+    assert_string_equal(child_out(unbuilt), child_out(demo));
     child_free(demo);
+    child_free(unbuilt);
 }
 
 static int adopt_orphans(void **state)
