@@ -25,9 +25,8 @@ static const char help[] =
     "  --seed S                 repeats the customers of an earlier run (random)\n"
     "  --provider-latency MS    how long the payment provider takes for a call (40)\n"
     "  --mail-latency MS        how long the mail server takes for a mail (20)\n"
-    "  --spoil WHAT             falsifies ledger, stock, mail or analytics before the check, to "
-    "see\n"
-    "                           that it can fail\n"
+    "  --spoil WHAT             falsifies ledger, stock, mail or analytics before the check,\n"
+    "                           to see that it can fail\n"
     "  --json                   the last line of the output is one JSON object\n"
     "  --no-build               runs what is built already\n"
     "  --help\n";
