@@ -7,8 +7,10 @@
 #include "servers/place.h"
 
 #include <errno.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A folder for one test, in which the servers' user may make others. */
@@ -180,6 +182,61 @@ static void test_a_signal_is_handed_on_once(void **state)
     child_free(child);
 }
 
+/* As people type it: the terminal sends SIGINT to the whole foreground group. */
+static void test_ctrl_c_reaches_the_command_once(void **state)
+{
+    (void)state;
+    char said[16384] = "";
+    size_t filled = 0;
+    int terminal = -1;
+    int status = 0;
+    const char *program = cli();
+    const pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execl(program, program, "dev", "--ephemeral", "--", "sh", "-c",
+              "trap 'echo told; asked=1' INT; echo ready;"
+              "until [ \"$asked\" ]; do sleep 0.02; done; sleep 0.3; exit 5",
+              (char *)NULL);
+        _exit(127);
+    }
+    for (bool asked = false;;) {
+        const ssize_t got = read(terminal, said + filled, sizeof said - 1 - filled);
+        if (got <= 0)
+            break; /* the terminal is gone with its last user */
+        filled += (size_t)got;
+        said[filled] = '\0';
+        if (!asked && strstr(said, "ready\r\n") != NULL)
+            asked = write(terminal, "\003", 1) == 1;
+    }
+    close(terminal);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 5);
+    const char *told = strstr(said, "told\r\n");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, "told\r\n"));
+}
+
+static void test_postgres_over_tcp_when_asked(void **state)
+{
+    (void)state;
+    const char *const argv[] = {cli(),
+                                "dev",
+                                "--ephemeral",
+                                "--pg-tcp",
+                                "--",
+                                "sh",
+                                "-c",
+                                "psql \"$SKALD_DEV_TCP\" -Atc 'SELECT inet_client_addr()';"
+                                "PGPASSWORD=wrong psql -h 127.0.0.1 -c 'SELECT 1' 2>&1",
+                                NULL};
+    test_child *child = child_start(argv, NULL);
+    assert_ends(child, 2);
+    assert_contains(child_out(child), "127.0.0.1\n");
+    assert_contains(child_out(child), "password authentication failed");
+    child_free(child);
+}
+
 static void test_without_a_command_it_serves_until_told_to_stop(void **state)
 {
     (void)state;
@@ -335,7 +392,7 @@ static void test_a_second_one_joins_the_first_and_is_waited_for(void **state)
 static void test_other_shells_can_ask_stop_and_reset(void **state)
 {
     const dev_fixture *fixture = *state;
-    char script[512];
+    char script[2048];
     const char *const argv[] = {cli(), "dev", "--dir", fixture->kept, NULL};
     test_child *stopped = run_on_kept(fixture, "status");
     assert_ends(stopped, 1);
@@ -349,6 +406,13 @@ static void test_other_shells_can_ask_stop_and_reset(void **state)
     test_child *shell = child_run("sh", "-c", script, NULL);
     assert_ends(shell, 0);
     assert_string_equal(child_out(shell), "1\n");
+    snprintf(script, sizeof script,
+             "psql=\"%s dev psql --dir %s --\"; status=$(%s dev status --json --dir %s);"
+             "$psql -Atc \"SELECT '$status'::jsonb #>> '{environment,PGUSER}'\"",
+             cli(), fixture->kept, cli(), fixture->kept);
+    test_child *json = child_run("sh", "-c", script, NULL);
+    assert_ends(json, 0);
+    assert_string_equal(child_out(json), "skald\n");
     test_child *psql = child_run(cli(), "dev", "psql", "--dir", fixture->kept, "--", "-Atc",
                                  "SELECT current_database()", NULL);
     assert_string_equal(child_out(psql), "skald\n");
@@ -366,8 +430,8 @@ static void test_other_shells_can_ask_stop_and_reset(void **state)
     test_child *reset = child_run(cli(), "dev", "reset", "--yes", "--dir", fixture->kept, NULL);
     assert_ends(reset, 0);
     assert_false(exists(fixture->kept));
-    test_child *const all[] = {stopped, dev,  running, shell,   psql,
-                               early,   stop, again,   unasked, reset};
+    test_child *const all[] = {stopped, dev,  json,  running, shell, psql,
+                               early,   stop, again, unasked, reset};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         child_free(all[i]);
 }
@@ -463,6 +527,8 @@ int main(void)
         DEV_TEST(test_the_callers_settings_lead_nowhere_else),
         DEV_TEST(test_exit_codes_are_passed_on),
         DEV_TEST(test_a_signal_is_handed_on_once),
+        DEV_TEST(test_ctrl_c_reaches_the_command_once),
+        DEV_TEST(test_postgres_over_tcp_when_asked),
         DEV_TEST(test_without_a_command_it_serves_until_told_to_stop),
         DEV_TEST(test_two_at_once_share_nothing),
         DEV_TEST(test_ephemeral_servers_and_their_directory_are_gone_at_the_end),
