@@ -54,13 +54,13 @@ static const char *trouble_of(const skald_follower *follower, const skald_messag
     return NULL;
 }
 
-/* Reads what was received. The texts of `message` live in the feeder's scratch memory, *trouble in
- * `error`. */
+/* Reads what was received; `partition` is what its subject says, -1: nothing. The texts of
+ * `message` live in the feeder's scratch memory, *trouble in `error`. */
 static skald_status message_read(skald_feeder *feeder, const skald_stream_message *received,
-                                 skald_message *message, const char **trouble, skald_error *error)
+                                 int partition, skald_message *message, const char **trouble,
+                                 skald_error *error)
 {
     const skald_follower *follower = feeder->follower;
-    const int partition = skald_subject_partition(received->view.subject, follower->stream);
     *message = (skald_message){.kind = SKALD_KIND_EVENT,
                                .partition = partition < 0 ? 0 : (uint32_t)partition,
                                .body = received->view.body};
@@ -80,12 +80,13 @@ static skald_status message_read(skald_feeder *feeder, const skald_stream_messag
     return SKALD_OK;
 }
 
-skald_item *skald_feed_item(skald_feeder *feeder, const skald_stream_message *received)
+skald_item *skald_feed_item(skald_feeder *feeder, const skald_stream_message *received,
+                            int partition)
 {
     skald_message message;
     const char *trouble = NULL;
     skald_error error = {0};
-    if (message_read(feeder, received, &message, &trouble, &error) != SKALD_OK)
+    if (message_read(feeder, received, partition, &message, &trouble, &error) != SKALD_OK)
         return NULL;
     return skald_item_new(&message, trouble);
 }
@@ -98,7 +99,8 @@ static void data_received(void *user, const skald_stream_message *received)
     skald_message message;
     const char *trouble = NULL;
     skald_error error = {0};
-    if (message_read(feeder, received, &message, &trouble, &error) == SKALD_OK)
+    const int partition = skald_subject_partition(received->view.subject, feeder->follower->stream);
+    if (message_read(feeder, received, partition, &message, &trouble, &error) == SKALD_OK)
         skald_follower_feed(feeder->follower, &message, received->sequence, trouble, false);
     else
         atomic_store(&feeder->doubt, true);

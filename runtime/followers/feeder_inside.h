@@ -52,7 +52,8 @@ skald_status skald_feed_outbox(skald_feeder *feeder, int64_t position, skald_err
  * SKALD_HISTORY_LOST: the origin does not have it any more. */
 skald_status skald_feeder_mend(skald_feeder *feeder, skald_error *error);
 
-/* One message as received, its headers read; NULL without memory. */
-skald_item *skald_feed_item(skald_feeder *feeder, const skald_stream_message *received);
+/* One message of a lane as received, its headers read; NULL without memory. */
+skald_item *skald_feed_item(skald_feeder *feeder, const skald_stream_message *received,
+                            int partition);
 
 #endif

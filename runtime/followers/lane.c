@@ -6,6 +6,8 @@ void skald_lane_take(skald_lane *lane, int64_t epoch, int64_t position)
     skald_lane_lose(lane);
     lane->held = true;
     lane->loading = true;
+    /* Whoever reads the stream may be far ahead: it must begin anew for this lane first. */
+    lane->dropped = true;
     lane->epoch = epoch;
     lane->position = position;
     lane->fed = position;

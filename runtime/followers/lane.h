@@ -22,7 +22,8 @@ typedef struct skald_lane {
     bool loading; /* taken, and the worker does not know its parked keys yet */
     bool leaving; /* to be given back as soon as it is not busy */
     bool busy;    /* part of the batch in hand */
-    bool dropped; /* messages behind `fed` were dropped; nothing is taken in until it is rewound */
+    bool dropped; /* messages behind `fed` were dropped, or it was just taken: nothing is taken in
+                     until the stream is read anew for it */
     int64_t missing_before; /* a loss was found between `fed` and this position; 0: none */
     int64_t epoch;
     int64_t position; /* committed */

@@ -44,48 +44,43 @@ static skald_status partitions_check(const skald_follower *follower, uint32_t kn
 
 /* --- where to begin ------------------------------------------------------------------------- */
 
-/* The position of the message at `sequence`, or the one behind; for a foreign stream the sequence.
- */
+/* The position of the message at `sequence`, or of the one behind it where that is gone; for a
+ * foreign stream the sequence. 0 when there is none. */
 static skald_status position_at(const skald_follower *follower, uint64_t sequence,
                                 int64_t *position, skald_error *error)
 {
-    if (follower->options.foreign) {
-        *position = (int64_t)sequence;
+    *position = (int64_t)sequence;
+    if (follower->options.foreign)
         return SKALD_OK;
-    }
     skald_arena arena;
     skald_arena_init(&arena, 0);
     skald_stream_message message;
     const skald_status status =
         skald_stream_next(&message, follower->hub->nats, follower->stream, sequence, &arena, error);
-    if (status == SKALD_OK)
-        *position = skald_nats_position(&message.view);
+    *position = status == SKALD_OK ? skald_nats_position(&message.view) : 0;
     skald_arena_done(&arena);
-    return status;
+    return status == SKALD_NOT_FOUND ? SKALD_OK : status;
 }
 
-/* Everything up to the answer counts as handled: the position just before the first message wanted.
- */
+/* Everything up to the answer counts as handled. The beginning is 0 even where the stream begins
+ * later: what the mirror has lost at its front may still be had from the outbox. */
 static skald_status stream_begin(const skald_follower *follower, const skald_stream_state *state,
                                  int64_t *position, skald_error *error)
 {
-    uint64_t sequence = state->first_sequence;
-    skald_status status = SKALD_OK;
-    if (follower->options.from == SKALD_FROM_TIME)
-        status = skald_stream_find_time(&sequence, follower->hub->nats, follower->stream,
-                                        follower->options.from_time_us, error);
+    *position = 0;
+    if (follower->options.from == SKALD_FROM_BEGINNING || state->last_sequence == 0)
+        return SKALD_OK;
+    if (follower->options.from == SKALD_FROM_NOW)
+        return position_at(follower, state->last_sequence, position, error);
+    uint64_t sequence = 0;
+    skald_status status = skald_stream_find_time(&sequence, follower->hub->nats, follower->stream,
+                                                 follower->options.from_time_us, error);
     if (status != SKALD_OK)
         return status;
-    *position = 0;
-    if (state->last_sequence == 0)
-        return SKALD_OK;
-    const bool behind_the_end =
-        follower->options.from == SKALD_FROM_NOW || sequence > state->last_sequence;
-    status =
-        position_at(follower, behind_the_end ? state->last_sequence : sequence, position, error);
-    if (status == SKALD_NOT_FOUND)
-        return SKALD_OK;
-    if (status == SKALD_OK && !behind_the_end && *position > 0)
+    if (sequence > state->last_sequence)
+        return position_at(follower, state->last_sequence, position, error);
+    status = position_at(follower, sequence, position, error);
+    if (status == SKALD_OK && *position > 0)
         *position -= 1;
     return status;
 }

@@ -21,6 +21,7 @@ typedef struct loss {
  * may lose any part of it. */
 typedef struct answer {
     skald_feeder *feeder;
+    uint32_t partition; /* the answer's subject is our inbox and does not tell it */
     skald_bell bell;
     atomic_bool ended;
     skald_item *first;
@@ -63,7 +64,8 @@ static void answer_received(void *user, const skald_nats_view *view)
         answer_end(answered, view);
         return;
     }
-    skald_item *item = skald_feed_item(answered->feeder, &(skald_stream_message){.view = *view});
+    skald_item *item = skald_feed_item(answered->feeder, &(skald_stream_message){.view = *view},
+                                       (int)answered->partition);
     if (item == NULL)
         return;
     if (answered->last != NULL)
@@ -149,11 +151,12 @@ static skald_status lane_mend(skald_feeder *feeder, skald_lane *lane, skald_erro
 {
     loss lost;
     for (int round = 0; round < ROUNDS_MAX && loss_find(lane, &lost); round++) {
-        answer answered = {.feeder = feeder};
+        answer answered = {.feeder = feeder, .partition = lost.partition};
         skald_bell_init(&answered.bell);
         skald_status status = ask(feeder, &lost, &answered, error);
         skald_bell_done(&answered.bell);
-        if (status == SKALD_OK && answered.trimmed_position > lost.after)
+        /* A follower that begins takes what is left; one that has begun must not skip anything. */
+        if (status == SKALD_OK && lost.after > 0 && answered.trimmed_position > lost.after)
             status = loss_final(feeder->follower, &lost, answered.trimmed_position, error);
         for (skald_item *item = answered.first; status == SKALD_OK && item != NULL;
              item = item->next)

@@ -1,6 +1,14 @@
 /* Asserts with reasons. */
 #include "support/test.h"
 
+/* SKALD_TEST_ONLY="test_*pattern*" runs just those tests of a program. */
+__attribute__((constructor)) static void filter_set(void)
+{
+    const char *pattern = getenv("SKALD_TEST_ONLY");
+    if (pattern != NULL)
+        cmocka_set_test_filter(pattern);
+}
+
 void test_status(skald_status status, skald_status expected, const skald_error *error,
                  const char *call, const char *file, int line)
 {
