@@ -10,7 +10,8 @@
 
 /* Packs `message` into `arena`. SKALD_INVALID when it could not be decoded again by a follower
  * (message NULL or without descriptor, a NULL element in a repeated field, invalid UTF-8, nested
- * deeper than SKALD_DECODE_DEPTH_MAX), SKALD_FULL above SKALD_BODY_SIZE_MAX, SKALD_NO_MEMORY. */
+ * deeper than SKALD_DECODE_DEPTH_MAX, a message of another type than the field's), SKALD_FULL above
+ * SKALD_BODY_SIZE_MAX or when it would take a follower too much memory, SKALD_NO_MEMORY. */
 skald_status skald_encode(skald_bytes *out, const ProtobufCMessage *message, skald_arena *arena,
                           skald_error *error);
 

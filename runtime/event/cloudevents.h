@@ -12,19 +12,19 @@
 #include <skald/status.h>
 
 /* Skald's own headers beside the ce- ones. */
-#define SKALD_HEADER_POSITION "Skald-Pos"  /* decimal; the row's place in the origin's outbox */
-#define SKALD_HEADER_PREVIOUS "Skald-Prev" /* decimal; the position before it in the same lane */
+#define SKALD_HEADER_POSITION "Skald-Pos"    /* decimal; the row's place in the origin's outbox */
+#define SKALD_HEADER_PREVIOUS "Skald-Prev"   /* decimal; the position before it in the same lane */
 #define SKALD_HEADER_MISSING "Skald-Missing" /* "end" on the last message of a repair's answer */
 
 /* Receives one header; value is NUL-terminated and only lives during the call. */
 typedef skald_status skald_header_sink(void *user, const char *name, const char *value);
 
-/* Writes every header of `message`: ce-specversion, ce-id, ce-source, ce-type, ce-time (RFC 3339, UTC,
- * microseconds), ce-subject (the key), ce-correlationid, ce-causationid, ce-datacontenttype and
- * Content-Type, traceparent, tracestate, the user's own, Skald-Pos and Skald-Prev; what is NULL, empty
- * or unknown is left out, and so is a trace or a header of the user's that is not a valid value (rows
- * can be written by hand, and the relay must not stop at one). `scratch` is used during the call.
- * SKALD_NO_MEMORY, or what the sink answered. */
+/* Writes every header of `message`: ce-specversion, ce-id, ce-source, ce-type, ce-time (RFC 3339,
+ * UTC, microseconds), ce-subject (the key), ce-correlationid, ce-causationid, ce-datacontenttype
+ * and Content-Type, traceparent, tracestate, the user's own, Skald-Pos and Skald-Prev; what is
+ * NULL, empty or unknown is left out, and so is a trace or a header of the user's that is not a
+ * valid value (rows can be written by hand, and the relay must not stop at one). `scratch` is used
+ * during the call. SKALD_NO_MEMORY, or what the sink answered. */
 skald_status skald_cloudevents_write(const skald_message *message, skald_arena *scratch,
                                      skald_header_sink *sink, void *user);
 
@@ -36,21 +36,22 @@ typedef struct skald_header_view {
 
 /* Fills `message` from headers in any case: ids, source, type, key (ce-partitionkey, else
  * ce-subject, else ""), time (0 when absent), content type (Content-Type, else ce-datacontenttype),
- * correlation, trace (bare, else ce-), the user's own (everything that is not reserved and is a valid
- * header; others are dropped, as is a trace that is not a valid value), position and previous (0 and
- * -1 when absent; id from Nats-Msg-Id when there is no ce-id). Values are percent-decoded and copied into `arena`; body,
- * kind and partition are left alone. SKALD_MALFORMED with the header's name and what is wrong with
- * it: bad percent-encoding or UTF-8, a position that is not a positive decimal, a limit of
- * <skald/message.h> passed, a ce-time that is none, a ce-specversion other than 1.0, Content-Type of
- * structured mode, a duplicate of a header that must be single. SKALD_NO_MEMORY. `message` is left
- * alone on failure. */
+ * correlation, trace (bare, else ce-), the user's own (everything that is not reserved and is a
+ * valid header; others are dropped, as is a trace that is not a valid value), position and previous
+ * (0 and -1 when absent; id from Nats-Msg-Id when there is no ce-id). Values are percent-decoded
+ * and copied into `arena`; body, kind and partition are left alone. SKALD_MALFORMED with the
+ * header's name and what is wrong with it: bad percent-encoding or UTF-8, a position that is not a
+ * positive decimal, a limit of <skald/message.h> passed, a ce-time that is none, a ce-specversion
+ * other than 1.0, Content-Type of structured mode, a duplicate of a header that must be single.
+ * SKALD_NO_MEMORY. `message` is left alone on failure. */
 skald_status skald_cloudevents_read(skald_message *message, const skald_header_view *headers,
                                     size_t count, skald_arena *arena, skald_error *error);
 
 /* "<service>.event.<pp>.<Type>" for a message to publish; NULL without memory. */
 char *skald_subject_of(const char *service, const skald_message *message, skald_arena *arena);
 
-/* The partition in a subject of that form, or -1 when `subject` is not one of `service`'s events. */
+/* The partition in a subject of that form, or -1 when `subject` is not one of `service`'s events.
+ */
 int skald_subject_partition(const char *subject, const char *service);
 
 #endif

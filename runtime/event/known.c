@@ -2,6 +2,7 @@
 #include "event/known.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,11 +21,19 @@ const char *skald_known_name(skald_known header)
     return known_headers[header].name;
 }
 
+/* Names of the same size mostly differ at their end, and only others spell them in another case. */
+static bool names_equal(const char *left, const char *right, size_t size)
+{
+    if (((left[size - 1] ^ right[size - 1]) | 0x20) != 0x20)
+        return false;
+    return memcmp(left, right, size) == 0 || strncasecmp(left, right, size) == 0;
+}
+
 skald_known skald_known_find(const char *name)
 {
     const size_t size = strlen(name);
     for (int i = 0; i < SKALD_KNOWN_COUNT; i++) {
-        if (known_headers[i].size == size && strcasecmp(known_headers[i].name, name) == 0)
+        if (known_headers[i].size == size && names_equal(known_headers[i].name, name, size))
             return (skald_known)i;
     }
     return SKALD_KNOWN_COUNT;

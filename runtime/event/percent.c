@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 static bool stands_for_itself(char c)
@@ -11,20 +12,49 @@ static bool stands_for_itself(char c)
     return c >= 0x21 && c <= 0x7E && c != '"' && c != '%';
 }
 
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+static bool zero_inside(uint64_t word)
+{
+    return ((word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80)) != 0;
+}
+
+/* Do all eight bytes stand for themselves? The top bit of a byte tells: of its difference for those
+ * below 0x21, of its sum for those above 0x7E. */
+static bool word_stands_for_itself(uint64_t word)
+{
+    const uint64_t below = (word - EACH_BYTE(0x21)) & ~word;
+    const uint64_t above = (word + EACH_BYTE(1)) | word;
+    return ((below | above) & EACH_BYTE(0x80)) == 0 && !zero_inside(word ^ EACH_BYTE('"')) &&
+           !zero_inside(word ^ EACH_BYTE('%'));
+}
+
+/* Most values need no encoding at all, so that is found out eight bytes at a time. */
+static size_t plain_size(const char *text, size_t size)
+{
+    size_t at = 0;
+    for (uint64_t word; size - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if (!word_stands_for_itself(word))
+            break;
+    }
+    while (at < size && stands_for_itself(text[at]))
+        at++;
+    return at;
+}
+
 const char *skald_percent_encode(const char *text, skald_arena *arena)
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t size = 0;
-    size_t encoded_count = 0;
-    for (; text[size] != '\0'; size++)
-        encoded_count += stands_for_itself(text[size]) ? 0 : 1;
-    if (encoded_count == 0)
+    const size_t size = strlen(text);
+    const size_t plain = plain_size(text, size);
+    if (plain == size)
         return text;
-    char *encoded = skald_arena_alloc(arena, size + 2 * encoded_count + 1);
+    char *encoded = skald_arena_alloc(arena, plain + 3 * (size - plain) + 1);
     if (encoded == NULL)
         return NULL;
-    char *at = encoded;
-    for (size_t i = 0; i < size; i++) {
+    char *at = mempcpy(encoded, text, plain);
+    for (size_t i = plain; i < size; i++) {
         const unsigned char c = (unsigned char)text[i];
         if (stands_for_itself(text[i])) {
             *at++ = text[i];
@@ -103,10 +133,8 @@ skald_status skald_percent_decode(const char **out, skald_bytes value, skald_are
     char *decoded = skald_arena_text_sized(arena, value.data, value.size);
     if (decoded == NULL)
         return SKALD_NO_MEMORY;
-    size_t plain_size = 0;
-    while (plain_size < value.size && stands_for_itself(decoded[plain_size]))
-        plain_size++;
-    const char *wrong = plain_size == value.size ? NULL : decode_in_place(decoded, value.size);
+    const bool plain = plain_size(decoded, value.size) == value.size;
+    const char *wrong = plain ? NULL : decode_in_place(decoded, value.size);
     if (wrong != NULL) {
         *reason = wrong;
         return SKALD_MALFORMED;

@@ -20,9 +20,9 @@ typedef struct skald_backoff {
 #define SKALD_BACKOFF_DELAY_MS_MIN_DEFAULT 50u
 #define SKALD_BACKOFF_DELAY_MS_MAX_DEFAULT 30000u
 
-/* The delay in milliseconds before attempt number `attempt` + 1, where `attempt` counts the failures
- * so far and starts at 1. `random` is any 64 random bits. A policy of NULL is all defaults. Any
- * thread. */
+/* The delay in milliseconds before attempt number `attempt` + 1, where `attempt` counts the
+ * failures so far and starts at 1. `random` is any 64 random bits. A policy of NULL is all
+ * defaults. Any thread. */
 SKALD_API uint32_t skald_backoff_delay_ms(const skald_backoff *policy, uint32_t attempt,
                                           uint64_t random);
 

@@ -56,8 +56,8 @@ SKALD_API const char *skald_status_name(skald_status status);
 SKALD_API const char *skald_status_text(skald_status status);
 
 /* Fills `error` (NULL is accepted) with a status and a sentence, clears the SQLSTATE, and returns
- * `status`, so that a function can end with `return skald_error_set(error, ...)`. A text longer than
- * the field is cut. */
+ * `status`, so that a function can end with `return skald_error_set(error, ...)`. A text longer
+ * than the field is cut. */
 SKALD_API skald_status skald_error_set(skald_error *error, skald_status status, const char *format,
                                        ...) SKALD_PRINTF(3, 4);
 

@@ -4,7 +4,6 @@
 
 #include "event/cloudevents.h"
 
-
 enum { HEADERS_MAX = 64 };
 
 /* The headers that were written, kept in the arena. */

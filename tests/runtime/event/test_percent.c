@@ -88,6 +88,25 @@ static void test_broken_percent_and_nul_are_refused(void **state)
     assert_string_equal(decoded("a%00b"), "! has a NUL inside");
 }
 
+static void test_every_byte_is_encoded_or_not_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (int byte = 1; byte < 256; byte++) {
+        for (size_t place = 0; place < 20; place++) {
+            char text[24] = "";
+            memset(text, 'x', 20);
+            text[place] = (char)byte;
+            const bool itself = byte > 0x20 && byte < 0x7F && byte != '"' && byte != '%';
+            const char *expected = itself
+                                       ? text
+                                       : skald_arena_format(&arena, "%.*s%%%02X%s", (int)place,
+                                                            text, (unsigned)byte, text + place + 1);
+            assert_string_equal(skald_percent_encode(text, &arena), expected);
+        }
+        skald_arena_reset(&arena);
+    }
+}
+
 static void test_text_that_needs_nothing_is_not_copied(void **state)
 {
     (void)state;
@@ -156,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_decoding_is_done_once),
         cmocka_unit_test(test_quoted_parts_are_unquoted_before_decoding),
         cmocka_unit_test(test_broken_percent_and_nul_are_refused),
+        cmocka_unit_test(test_every_byte_is_encoded_or_not_wherever_it_stands),
         cmocka_unit_test(test_text_that_needs_nothing_is_not_copied),
         cmocka_unit_test(test_any_text_comes_back_from_printable_ascii),
         cmocka_unit_test(test_random_values_never_give_anything_but_text_or_a_reason),
