@@ -13,7 +13,7 @@
 
 #define ANSWER_SIZE_MAX 65536u
 #define REQUEST_SIZE_MAX 65536u
-#define WAIT_SECONDS_MAX 30
+#define WAIT_SECONDS_MAX 10 /* less than a service takes to drain */
 
 struct http_client {
     int socket; /* -1: not connected */

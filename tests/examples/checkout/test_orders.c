@@ -1,14 +1,8 @@
 /* The front door of the shop: what a customer is answered, and that an order is placed once. The
  * services behind it are not started: orders wait in the outbox. */
 #include "common/http_client.h"
-#include "support/child.h"
-#include "support/database.h"
-#include "support/servers.h"
-#include "support/test.h"
+#include "examples/checkout/program.h"
 #include "support/wait.h"
-
-#include <signal.h>
-#include <unistd.h>
 
 typedef struct test_door {
     const char *database;
@@ -17,71 +11,20 @@ typedef struct test_door {
     char port_file[64];
 } test_door;
 
-static unsigned read_port(const char *path)
-{
-    unsigned port = 0;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return 0;
-    if (fscanf(file, "%u", &port) != 1)
-        port = 0;
-    fclose(file);
-    return port;
-}
-
-static void apply_schema(const char *database)
-{
-    char path[512];
-    char sql[8192] = "";
-    snprintf(path, sizeof(path), "%s/examples/checkout/orders/schema.sql",
-             test_variable("SKALD_SOURCE_DIR"));
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_true(fread(sql, 1, sizeof(sql) - 1, file) > 0);
-    fclose(file);
-    database_run(database, sql);
-}
-
-static void start_orders(test_door *door)
-{
-    char program[512];
-    char host[512];
-    char port[64];
-    char name[128];
-    char nats[512];
-    char allow[128];
-    char port_file[128];
-    snprintf(program, sizeof(program), "%s/examples/checkout/orders",
-             test_variable("SKALD_BINARY_DIR"));
-    snprintf(host, sizeof(host), "PGHOST=%s", skald_servers_socket_folder(servers()));
-    snprintf(port, sizeof(port), "PGPORT=%d", skald_servers_postgres_port(servers()));
-    snprintf(name, sizeof(name), "PGDATABASE=%s",
-             database_text(door->database, "SELECT current_database()"));
-    snprintf(nats, sizeof(nats), "NATS_URL=%s", servers_nats_url());
-    snprintf(allow, sizeof(allow), "SKALD_ALLOW=%s", skald_servers_allow(servers()));
-    snprintf(port_file, sizeof(port_file), "SHOP_PORT_FILE=%s", door->port_file);
-    char user[128];
-    snprintf(user, sizeof(user), "PGUSER=%s", database_text(door->database, "SELECT current_user"));
-    const char *const argv[] = {program, NULL};
-    const char *const environment[] = {host,  port,      name,          user, nats,
-                                       allow, port_file, "SHOP_PORT=0", NULL};
-    door->orders = child_start(argv, environment);
-}
-
 static int open_door(void **state)
 {
     test_door *door = calloc(1, sizeof(*door));
+    program_setting port_file;
     strcpy(door->port_file, "/tmp/orders-port-XXXXXX");
-    const int file = mkstemp(door->port_file);
-    assert_true(file >= 0);
-    close(file);
+    program_port_file(door->port_file);
+    snprintf(port_file, sizeof(port_file), "SHOP_PORT_FILE=%s", door->port_file);
     door->database = database_new();
-    apply_schema(door->database);
-    start_orders(door);
-    WAIT_UNTIL(read_port(door->port_file) != 0 || !child_running(door->orders));
+    program_apply(door->database, "examples/checkout/orders/schema.sql");
+    door->orders = program_start("orders", door->database, port_file, "SHOP_PORT=0");
+    WAIT_UNTIL(program_port(door->port_file) != 0 || !child_running(door->orders));
     if (!child_running(door->orders))
         fail_msg("orders ended: %s", child_err(door->orders));
-    door->client = http_client_open(read_port(door->port_file));
+    door->client = http_client_open(program_port(door->port_file));
     *state = door;
     return 0;
 }
@@ -90,9 +33,7 @@ static int close_door(void **state)
 {
     test_door *door = *state;
     http_client_free(door->client);
-    child_signal(door->orders, SIGTERM);
-    assert_int_equal(child_wait(door->orders), 0);
-    child_free(door->orders);
+    program_stop(door->orders);
     unlink(door->port_file);
     free(door);
     return 0;
