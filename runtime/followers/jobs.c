@@ -123,13 +123,13 @@ static skald_status items_make(skald_lane *const *lanes, size_t lane_count, cons
 }
 
 static skald_status wait_find(skald_pg *pg, const skald_param *params, uint32_t *wait_ms,
-                              skald_error *error)
+                              uint64_t *heads, skald_error *error)
 {
     skald_rows *rows = NULL;
     const skald_status status = skald_pg_run(
         pg, &rows,
-        "SELECT ceil(greatest(1, extract(epoch FROM min(j.due_at) - clock_timestamp()) * 1000))"
-        " FROM skald.job AS j JOIN unnest($1, $2) AS l(follower, partition)"
+        "SELECT ceil(greatest(1, extract(epoch FROM min(j.due_at) - clock_timestamp()) * 1000)),"
+        " count(*) FROM skald.job AS j JOIN unnest($1, $2) AS l(follower, partition)"
         " ON j.follower = l.follower AND j.partition = l.partition"
         " WHERE j.state = 'parked' AND j.due_at < 'infinity'",
         2, params, error);
@@ -138,13 +138,14 @@ static skald_status wait_find(skald_pg *pg, const skald_param *params, uint32_t 
     const int64_t due_ms =
         skald_rows_null(rows, 0, 0) ? WAIT_MS_MAX : skald_rows_integer(rows, 0, 0);
     *wait_ms = due_ms < WAIT_MS_MAX ? (uint32_t)due_ms : WAIT_MS_MAX;
+    *heads = (uint64_t)skald_rows_integer(rows, 0, 1);
     skald_rows_free(rows);
     return SKALD_OK;
 }
 
 skald_status skald_jobs_due(skald_pg *pg, skald_lane *const *lanes, size_t lane_count,
                             uint32_t count_max, skald_item **out, uint32_t *wait_ms,
-                            skald_error *error)
+                            uint64_t *heads, skald_error *error)
 {
     skald_array followers, partitions;
     skald_array_init(&followers, SKALD_ARRAY_TEXT);
@@ -165,7 +166,7 @@ skald_status skald_jobs_due(skald_pg *pg, skald_lane *const *lanes, size_t lane_
     if (status == SKALD_OK && skald_rows_count(rows) > 0)
         status = items_make(lanes, lane_count, rows, out, error);
     else if (status == SKALD_OK)
-        status = wait_find(pg, params, wait_ms, error);
+        status = wait_find(pg, params, wait_ms, heads, error);
     skald_rows_free(rows);
     skald_array_done(&followers);
     skald_array_done(&partitions);

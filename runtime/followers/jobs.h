@@ -15,7 +15,7 @@ skald_status skald_jobs_load(skald_pg *pg, skald_lane *lane, skald_error *error)
  * are none, `*wait_ms` says when the next one is due, 1000 at most. */
 skald_status skald_jobs_due(skald_pg *pg, skald_lane *const *lanes, size_t lane_count,
                             uint32_t count_max, skald_item **out, uint32_t *wait_ms,
-                            skald_error *error);
+                            uint64_t *heads, skald_error *error);
 
 /* The following queue statements in the transaction in hand. */
 

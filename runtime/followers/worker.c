@@ -94,27 +94,44 @@ static void fresh_take(skald_worker *worker)
     worker->turn++;
 }
 
-/* Due jobs of ready lanes, which become part of the batch. Called without the lock: only this
- * thread marks lanes busy, and a lane that is lost meanwhile is refused at the commit. */
-static skald_status jobs_take(skald_worker *worker, skald_error *error)
+/* Ready lanes with parked keys; answers how many keys that are. */
+static uint64_t lanes_with_jobs(skald_worker *worker, skald_lane **out, size_t *count)
 {
-    skald_lane *with_jobs[SKALD_PARTITIONS_MAX];
-    size_t count = 0;
+    uint64_t keys = 0;
+    *count = 0;
     skald_worker_lock(worker);
-    for (size_t i = 0; i < worker->lane_count && count < SKALD_PARTITIONS_MAX; i++) {
-        if (lane_ready(worker->lanes[i]) && worker->lanes[i]->parked.count > 0)
-            with_jobs[count++] = worker->lanes[i];
+    for (size_t i = 0; i < worker->lane_count && *count < SKALD_PARTITIONS_MAX; i++) {
+        skald_lane *lane = worker->lanes[i];
+        if (!lane_ready(lane) || lane->parked.count == 0)
+            continue;
+        out[(*count)++] = lane;
+        keys += lane->parked.count;
     }
     skald_worker_unlock(worker);
+    return keys;
+}
+
+/* Due jobs of ready lanes, which become part of the batch. The questions are asked without the
+ * lock: only this thread marks lanes busy, and a lane that is lost meanwhile is refused at the
+ * commit. */
+static skald_status jobs_take(skald_worker *worker, skald_error *error)
+{
+    skald_lane *lanes[SKALD_PARTITIONS_MAX];
+    size_t count;
+    const uint64_t keys = lanes_with_jobs(worker, lanes, &count);
     if (count == 0 || skald_clock_ms() < worker->jobs_look_ms)
         return SKALD_OK;
     skald_item *due = NULL;
     uint32_t wait_ms = 0;
-    const skald_status status = skald_jobs_due(
-        worker->pg, with_jobs, count, worker->hub->batch_max / 2 + 1, &due, &wait_ms, error);
+    uint64_t heads = keys;
+    skald_status status = skald_jobs_due(worker->pg, lanes, count, worker->hub->batch_max / 2 + 1,
+                                         &due, &wait_ms, &heads, error);
+    /* A person has taken jobs away: what we remember of the lanes is not so any more. */
+    for (size_t i = 0; i < count && status == SKALD_OK && heads < keys; i++)
+        status = skald_jobs_load(worker->pg, lanes[i], error);
     if (status != SKALD_OK)
         return status;
-    worker->jobs_look_ms = skald_clock_ms() + wait_ms;
+    worker->jobs_look_ms = skald_clock_ms() + (heads < keys ? 1 : wait_ms);
     skald_worker_lock(worker);
     for (const skald_item *item = due; item != NULL; item = item->next)
         lane_take_part(worker, item->lane);
