@@ -1,6 +1,6 @@
 /* Whatever user code puts into a message: it is packed so that others can decode it, or refused. */
 #include "everything.h"
-#include "required.h"
+#include "handmade.h"
 
 #include "codec/decode.h"
 #include "codec/encode.h"
@@ -266,6 +266,36 @@ static void test_required_message_that_is_missing_is_refused(void **state)
     assert_string_equal(error.text, "test.v1.Needy.child: a message is missing");
 }
 
+static void test_repeated_and_optional_bytes_are_packed_or_refused(void **state)
+{
+    (void)state;
+    uint32_t small[] = {1, 2};
+    uint64_t large[] = {3};
+    ProtobufCBinaryData blobs[] = {{1, (uint8_t *)"a"}, {0, NULL}, {2, NULL}};
+    shapes message = {.base = PROTOBUF_C_MESSAGE_INIT(&shapes_descriptor),
+                      .n_small = 2,
+                      .small = small,
+                      .n_large = 1,
+                      .large = large,
+                      .n_blobs = 2,
+                      .blobs = blobs,
+                      .blob = {5, NULL}};
+    skald_bytes out = {0};
+    const ProtobufCMessage *decoded = NULL;
+    assert_ok(skald_encode(&out, &message.base, &arena, &error), &error);
+    assert_ok(skald_decode(&decoded, &shapes_descriptor, out, &arena, &error), &error);
+    assert_int_equal(((const shapes *)decoded)->n_blobs, 2);
+    assert_int_equal(((const shapes *)decoded)->large[0], 3);
+
+    message.n_blobs = 3;
+    assert_status(skald_encode(&out, &message.base, &arena, &error), SKALD_INVALID, &error);
+    assert_string_equal(error.text, "test.v1.Shapes.blobs: bytes with a length and no data");
+    message.n_blobs = 0;
+    message.has_blob = 1;
+    assert_status(skald_encode(&out, &message.base, &arena, &error), SKALD_INVALID, &error);
+    assert_string_equal(error.text, "test.v1.Shapes.blob: bytes with a length and no data");
+}
+
 static void test_no_memory_is_said(void **state)
 {
     (void)state;
@@ -295,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_largest_body_is_packed_and_a_larger_one_is_not),
         cmocka_unit_test(test_what_followers_would_find_too_large_is_not_packed),
         cmocka_unit_test(test_required_message_that_is_missing_is_refused),
+        cmocka_unit_test(test_repeated_and_optional_bytes_are_packed_or_refused),
         cmocka_unit_test(test_no_memory_is_said),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,6 +1,6 @@
 /* Bytes that anybody may have sent: refused with a reason, never a crash, never much memory. */
 #include "everything.h"
-#include "required.h"
+#include "handmade.h"
 
 #include "codec/decode.h"
 
@@ -284,7 +284,7 @@ static void test_broken_varints_are_refused(void **state)
     assert_ok(decode_body(), &error);
 }
 
-static skald_status decode_needy(const ProtobufCMessageDescriptor *descriptor)
+static skald_status decode_as(const ProtobufCMessageDescriptor *descriptor)
 {
     const ProtobufCMessage *out = NULL;
     return skald_decode(&out, descriptor, wire_body(&body), &arena, &error);
@@ -293,13 +293,13 @@ static skald_status decode_needy(const ProtobufCMessageDescriptor *descriptor)
 static void test_missing_required_field_is_named(void **state)
 {
     (void)state;
-    assert_status(decode_needy(&needy_descriptor), SKALD_MALFORMED, &error);
+    assert_status(decode_as(&needy_descriptor), SKALD_MALFORMED, &error);
     assert_string_equal(error.text, "test.v1.Needy.number: a required field is missing at byte 0");
     wire_tag(&body, 1, VARINT);
     wire_varint(&body, 5);
-    assert_ok(decode_needy(&needy_descriptor), &error);
+    assert_ok(decode_as(&needy_descriptor), &error);
     wire_prefixed(&body, 2, NULL, 0);
-    assert_status(decode_needy(&needy_descriptor), SKALD_MALFORMED, &error);
+    assert_status(decode_as(&needy_descriptor), SKALD_MALFORMED, &error);
     assert_string_equal(error.text,
                         "test.v1.Needy.child.number: a required field is missing at byte 4");
 }
@@ -311,11 +311,26 @@ static void test_missing_required_field_beyond_those_tracked_is_refused_too(void
         wire_tag(&body, i, VARINT);
         wire_varint(&body, i);
     }
-    assert_status(decode_needy(needier_descriptor()), SKALD_MALFORMED, &error);
+    assert_status(decode_as(needier_descriptor()), SKALD_MALFORMED, &error);
     assert_string_equal(error.text, "test.v1.Needier: a required field is missing");
     wire_tag(&body, REQUIRED_MANY, VARINT);
     wire_varint(&body, 1);
-    assert_ok(decode_needy(needier_descriptor()), &error);
+    assert_ok(decode_as(needier_descriptor()), &error);
+}
+
+static void test_packed_fixed_numbers_of_the_wrong_size_are_refused(void **state)
+{
+    (void)state;
+    wire_prefixed(&body, 1, "12345678", 8);
+    wire_prefixed(&body, 2, "12345678", 8);
+    assert_ok(decode_as(&shapes_descriptor), &error);
+    wire_prefixed(&body, 2, "123456789012", 12);
+    assert_status(decode_as(&shapes_descriptor), SKALD_MALFORMED, &error);
+    assert_string_equal(error.text,
+                        "test.v1.Shapes.large: packed values of the wrong size at byte 22");
+    body.size = 0;
+    wire_prefixed(&body, 1, "12345", 5);
+    assert_status(decode_as(&shapes_descriptor), SKALD_MALFORMED, &error);
 }
 
 /* ---- against protobuf-c itself ---- */
@@ -485,6 +500,7 @@ int main(void)
         cmocka_unit_test_setup(test_missing_required_field_is_named, fresh),
         cmocka_unit_test_setup(test_missing_required_field_beyond_those_tracked_is_refused_too,
                                fresh),
+        cmocka_unit_test_setup(test_packed_fixed_numbers_of_the_wrong_size_are_refused, fresh),
         cmocka_unit_test_setup(test_good_messages_cut_at_every_byte_are_judged_as_by_protobuf_c,
                                fresh),
         cmocka_unit_test_setup(test_mutated_messages_are_judged_as_by_protobuf_c, fresh),

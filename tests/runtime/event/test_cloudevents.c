@@ -398,10 +398,25 @@ static void test_first_failure_of_the_sink_ends_the_writing(void **state)
     }
 }
 
+static skald_status deaf_sink(void *user, const char *name, const char *value)
+{
+    (void)user;
+    assert_non_null(name);
+    assert_non_null(value);
+    return SKALD_OK;
+}
+
 static void test_no_memory_is_said_at_every_allocation(void **state)
 {
     (void)state;
     const header_list list = written(&complete);
+    for (size_t size = 1; size < 100; size += 16) {
+        skald_arena tiny;
+        skald_arena_init(&tiny, size);
+        assert_int_equal(skald_cloudevents_write(&complete, &tiny, deaf_sink, NULL),
+                         SKALD_NO_MEMORY);
+        skald_arena_done(&tiny);
+    }
     skald_status status = SKALD_NO_MEMORY;
     int sizes = 0;
     for (size_t size = 1; status == SKALD_NO_MEMORY; size += 16, sizes++) {
