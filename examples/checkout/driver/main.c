@@ -248,6 +248,6 @@ int main(int argc, char **argv)
     const bool good = run(&demo);
     const int signal = interrupt_came();
     customers_free(demo.customers);
-    shop_done(&demo.shop, !good && signal == 0);
+    shop_done(&demo.shop, !good && signal == 0 && demo.options.spoil == NULL);
     return signal != 0 ? 128 + signal : good ? 0 : 1;
 }
