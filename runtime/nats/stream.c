@@ -151,6 +151,7 @@ skald_status skald_stream_look(skald_stream_state *out, skald_nats *nats, const 
         .created_ns = info->Created,
         .partitions = partitions,
         .written_by_skald = partitions > 0,
+        .direct = info->Config->AllowDirect,
     };
     jsStreamInfo_Destroy(info);
     return SKALD_OK;

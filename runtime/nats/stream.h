@@ -15,6 +15,7 @@ typedef struct skald_stream_state {
     int64_t created_ns;  /* another value: another stream of the same name */
     uint32_t partitions; /* as its description says; 0 when Skald did not make it */
     bool written_by_skald;
+    bool direct; /* allow_direct: the next message behind a hole can be asked for */
 } skald_stream_state;
 
 /* A message of a stream. */

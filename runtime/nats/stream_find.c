@@ -51,42 +51,56 @@ skald_status skald_stream_last(skald_stream_message *out, skald_nats *nats, cons
     return message_read(out, message, stream, arena, error);
 }
 
+static skald_status end_said(skald_error *error, const char *stream)
+{
+    return skald_error_set(error, SKALD_NOT_FOUND, "stream \"%s\" ends before that sequence",
+                           stream);
+}
+
 /* For streams without direct access: one question per hole. */
 static skald_status next_by_steps(skald_stream_message *out, skald_nats *nats, const char *stream,
+                                  uint64_t sequence, const skald_stream_state *state,
+                                  skald_arena *arena, skald_error *error)
+{
+    skald_status status = SKALD_NOT_FOUND;
+    for (; status == SKALD_NOT_FOUND && sequence <= state->last_sequence; sequence++)
+        status = skald_stream_load(out, nats, stream, sequence, arena, error);
+    return status == SKALD_NOT_FOUND ? end_said(error, stream) : status;
+}
+
+static skald_status next_directly(skald_stream_message *out, skald_nats *nats, const char *stream,
                                   uint64_t sequence, skald_arena *arena, skald_error *error)
 {
-    skald_stream_state state;
-    skald_status status = skald_stream_look(&state, nats, stream, error);
-    if (status != SKALD_OK)
-        return status;
-    if (sequence < state.first_sequence)
-        sequence = state.first_sequence;
-    status = SKALD_NOT_FOUND;
-    for (; status == SKALD_NOT_FOUND && sequence <= state.last_sequence; sequence++)
-        status = skald_stream_load(out, nats, stream, sequence, arena, error);
-    if (status == SKALD_NOT_FOUND)
-        skald_error_set(error, status, "stream \"%s\" ends before that sequence", stream);
-    return status;
+    natsMsg *message = NULL;
+    jsDirectGetMsgOptions options;
+    jsDirectGetMsgOptions_Init(&options);
+    options.Sequence = sequence;
+    options.NextBySubject = ">";
+    const natsStatus status = js_DirectGetMsg(&message, nats->jetstream, stream, NULL, &options);
+    if (status == NATS_NOT_FOUND)
+        return end_said(error, stream);
+    if (status != NATS_OK)
+        return skald_stream_failure(status, 0, error, "read a message of", stream);
+    return message_read(out, message, stream, arena, error);
 }
 
 skald_status skald_stream_next(skald_stream_message *out, skald_nats *nats, const char *stream,
                                uint64_t sequence, skald_arena *arena, skald_error *error)
 {
-    natsMsg *message = NULL;
-    jsDirectGetMsgOptions options;
-    const skald_status connected = skald_stream_connected(nats, stream, error);
-    if (connected != SKALD_OK)
-        return connected;
-    jsDirectGetMsgOptions_Init(&options);
-    options.Sequence = sequence;
-    options.NextBySubject = ">";
-    const natsStatus status = js_DirectGetMsg(&message, nats->jetstream, stream, NULL, &options);
-    if (status == NATS_OK)
-        return message_read(out, message, stream, arena, error);
-    if (status == NATS_NOT_FOUND)
-        return skald_error_set(error, SKALD_NOT_FOUND, "stream \"%s\" ends before that sequence",
-                               stream);
-    return next_by_steps(out, nats, stream, sequence, arena, error);
+    skald_status status = skald_stream_load(out, nats, stream, sequence, arena, error);
+    if (status != SKALD_NOT_FOUND)
+        return status;
+    /* A hole, or there is no such stream. */
+    skald_stream_state state;
+    status = skald_stream_look(&state, nats, stream, error);
+    if (status != SKALD_OK)
+        return status;
+    if (sequence < state.first_sequence)
+        sequence = state.first_sequence;
+    if (sequence > state.last_sequence)
+        return end_said(error, stream);
+    return state.direct ? next_directly(out, nats, stream, sequence, arena, error)
+                        : next_by_steps(out, nats, stream, sequence, &state, arena, error);
 }
 
 int64_t skald_nats_position(const skald_nats_view *message)
@@ -96,8 +110,11 @@ int64_t skald_nats_position(const skald_nats_view *message)
             continue;
         const char *digit = message->headers[i].value;
         int64_t position = 0;
-        for (; *digit >= '0' && *digit <= '9' && position <= (INT64_MAX - 9) / 10; digit++)
+        for (; *digit >= '0' && *digit <= '9'; digit++) {
+            if (position > (INT64_MAX - (*digit - '0')) / 10)
+                return 0;
             position = position * 10 + (*digit - '0');
+        }
         return *digit == '\0' ? position : 0;
     }
     return 0;

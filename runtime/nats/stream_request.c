@@ -18,6 +18,8 @@ skald_status skald_stream_failure(natsStatus status, jsErrCode code, skald_error
         return skald_error_set(error, SKALD_BROKER,
                                "NATS: cannot %s stream \"%s\": JetStream is not enabled", what,
                                stream);
+    if (code == JSStreamNotFoundErr || code == JSNoMessageFoundErr)
+        status = NATS_NOT_FOUND;
     if (status != NATS_ERR)
         return skald_nats_failure(status, error, what, stream);
     natsStatus last = NATS_OK;

@@ -8,7 +8,9 @@
 
 #include "pg/connection.h"
 
+#include <dirent.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 enum { LINES_MAX = 4096, ID_SIZE = 32 };
@@ -90,9 +92,52 @@ void stream_delete(skald_nats *nats, const char *stream)
     api_ask(nats, "DELETE", stream, "");
 }
 
+void stream_message_delete(skald_nats *nats, const char *stream, uint64_t sequence)
+{
+    char body[64];
+    snprintf(body, sizeof body, "{\"seq\":%" PRIu64 "}", sequence);
+    api_ask(nats, "MSG.DELETE", stream, body);
+}
+
 void stream_make(skald_nats *nats, const char *stream, const char *config)
 {
     api_ask(nats, "CREATE", stream, config);
+}
+
+/* SIGSTOP takes effect thread by thread. */
+static bool server_stands(pid_t server)
+{
+    char path[288];
+    char line[512];
+    bool stands = true;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)server);
+    DIR *tasks = opendir(path);
+    assert_non_null(tasks);
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        snprintf(path, sizeof path, "/proc/%d/task/%.16s/stat", (int)server, task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (file == NULL)
+            continue;
+        const size_t size = fread(line, 1, sizeof line - 1, file);
+        line[size] = '\0';
+        const char *state = strrchr(line, ')');
+        stands = stands && (state == NULL || state[2] == 'T');
+        fclose(file);
+    }
+    closedir(tasks);
+    return stands;
+}
+
+void stream_server_pause(void)
+{
+    const pid_t server = skald_servers_pid(servers(), SKALD_SERVER_NATS);
+    assert_int_equal(kill(server, SIGSTOP), 0);
+    WAIT_UNTIL(server_stands(server));
+}
+
+void stream_server_resume(void)
+{
+    assert_int_equal(kill(skald_servers_pid(servers(), SKALD_SERVER_NATS), SIGCONT), 0);
 }
 
 void stream_intrude(skald_nats *nats, const char *subject, const char *body)

@@ -14,10 +14,15 @@ skald_nats *stream_connect(void);
 skald_log *stream_log(void);
 unsigned stream_log_count(const char *id);
 
-/* Deletes one message or the whole stream behind Skald's back, or makes one with a configuration of
+/* Deletes a stream or one of its messages behind Skald's back, or makes one with a configuration of
  * the test's own (JSON as JetStream takes it). Fails the test when JetStream refuses. */
 void stream_delete(skald_nats *nats, const char *stream);
+void stream_message_delete(skald_nats *nats, const char *stream, uint64_t sequence);
 void stream_make(skald_nats *nats, const char *stream, const char *config);
+
+/* The server keeps its connections and answers nothing, from the return on; and goes on. */
+void stream_server_pause(void);
+void stream_server_resume(void);
 
 /* Publishes without headers and without waiting, as somebody else might. */
 void stream_intrude(skald_nats *nats, const char *subject, const char *body);

@@ -6,8 +6,6 @@
 
 #include "nats/chain.h"
 
-#include <signal.h>
-
 enum { COUNT = 2000 };
 
 static skald_message message_at(int64_t position)
@@ -226,12 +224,10 @@ static void test_confirmations_that_do_not_come_break_the_chain(void **state)
     skald_nats *nats = given_stream("mute");
     skald_chain *chain = given_chain(nats, "mute", 0, 0);
 
-    /* A paused server keeps the connection and answers nothing. */
-    const pid_t server = skald_servers_pid(servers(), SKALD_SERVER_NATS);
-    assert_int_equal(kill(server, SIGSTOP), 0);
+    stream_server_pause();
     (void)publish(chain, 1, 10, &error);
     const skald_status status = skald_chain_settle(chain, WAIT_MS, &error);
-    assert_int_equal(kill(server, SIGCONT), 0);
+    stream_server_resume();
 
     assert_true(status == SKALD_TIMEOUT || status == SKALD_UNAVAILABLE);
     assert_true(skald_chain_state(chain, &error) != SKALD_OK);

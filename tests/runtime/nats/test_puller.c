@@ -6,7 +6,6 @@
 
 #include "nats/puller.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 
 enum { KEPT_MAX = 8192, REASON_SIZE = 128 };
@@ -300,10 +299,9 @@ static void test_a_server_that_falls_silent_brings_doubt(void **state)
     reading *in = read_from(nats, "silent", NULL, 1);
     skald_puller_allow(in->puller, 50);
 
-    const pid_t server = skald_servers_pid(servers(), SKALD_SERVER_NATS);
-    assert_int_equal(kill(server, SIGSTOP), 0);
+    stream_server_pause();
     WAIT_UNTIL(atomic_load(&in->doubts) == 1);
-    assert_int_equal(kill(server, SIGCONT), 0);
+    stream_server_resume();
 
     reading_close(in);
     skald_nats_close(nats);

@@ -11,7 +11,6 @@
 #include "pg/connection.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 enum { WRITERS = 3 };
 
@@ -219,10 +218,9 @@ static void test_a_paused_nats_server_is_waited_for(void **state)
     load_await(running, 50);
     const unsigned troubles = stream_log_count("RELAY-WAITS");
 
-    const pid_t server = skald_servers_pid(servers(), SKALD_SERVER_NATS);
-    assert_int_equal(kill(server, SIGSTOP), 0);
+    stream_server_pause();
     WAIT_UNTIL(stream_log_count("RELAY-WAITS") > troubles);
-    assert_int_equal(kill(server, SIGCONT), 0);
+    stream_server_resume();
 
     expect_mirror(relay, running, "paused", database);
 }
