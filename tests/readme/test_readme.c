@@ -213,7 +213,7 @@ static void test_the_library_exports_only_its_own_names(void **state)
                "nm -D --defined-only lib/libskald.so | grep -c ' T skald_' >&2\n",
                &shell);
     assert_string_equal(child_out(shell), "");
-    assert_true(atoi(child_err(shell)) > 10);
+    assert_true(strtol(child_err(shell), NULL, 10) > 10);
     child_free(shell);
 }
 
