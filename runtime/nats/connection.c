@@ -77,9 +77,8 @@ skald_status skald_nats_open(skald_nats **out, const char *url, const char *name
         return skald_error_set(error, SKALD_NO_MEMORY, "NATS: no memory for a connection");
     skald_status status = skald_nats_options(&options, nats, url, name, error);
     if (status == SKALD_OK)
-        status = skald_nats_dial(&nats->connection, options, error);
+        status = skald_nats_dial(nats, options, error);
     if (status == SKALD_TIMEOUT) {
-        /* The attempt that hangs holds our callbacks: what it points to stays, on purpose. */
         if (error != NULL)
             error->status = SKALD_UNAVAILABLE;
         return SKALD_UNAVAILABLE;

@@ -10,6 +10,7 @@
 enum { DIAL_MS_MAX = 10000 };
 
 typedef struct skald_dial {
+    skald_nats *nats; /* whom cnats calls back; freed by the thread if it is left behind */
     pthread_mutex_t mutex;
     pthread_cond_t ended_changed;
     natsOptions *options;
@@ -30,6 +31,13 @@ static void dial_free(skald_dial *dial)
     free(dial);
 }
 
+static natsConnection *dial_take(skald_dial *dial)
+{
+    natsConnection *connection = dial->connection;
+    dial->connection = NULL;
+    return connection;
+}
+
 static void *dial_run(void *argument)
 {
     skald_dial *dial = argument;
@@ -43,6 +51,8 @@ static void *dial_run(void *argument)
     pthread_cond_signal(&dial->ended_changed);
     pthread_mutex_unlock(&dial->mutex);
     if (abandoned) {
+        dial->nats->connection = dial_take(dial);
+        skald_nats_close(dial->nats);
         dial_free(dial);
         atomic_fetch_sub(&abandoned_count, 1);
     }
@@ -72,6 +82,7 @@ static bool dial_wait(skald_dial *dial)
         in_time = skald_clock_wait(&dial->ended_changed, &dial->mutex, deadline);
     const bool ended = dial->ended;
     if (!ended) {
+        skald_nats_mute(dial->nats);
         dial->abandoned = true;
         atomic_fetch_add(&abandoned_count, 1);
     }
@@ -79,11 +90,10 @@ static bool dial_wait(skald_dial *dial)
     return ended;
 }
 
-static skald_status dial_answer(natsConnection **out, skald_dial *dial, skald_error *error)
+static skald_status dial_answer(skald_dial *dial, skald_error *error)
 {
     if (dial->status == NATS_OK) {
-        *out = dial->connection;
-        dial->connection = NULL;
+        dial->nats->connection = dial_take(dial);
         return SKALD_OK;
     }
     const char *cause = natsStatus_GetText(dial->status);
@@ -94,7 +104,7 @@ static skald_status dial_answer(natsConnection **out, skald_dial *dial, skald_er
     return skald_error_set(error, SKALD_UNAVAILABLE, "NATS: cannot connect: %s", cause);
 }
 
-skald_status skald_nats_dial(natsConnection **out, natsOptions *options, skald_error *error)
+skald_status skald_nats_dial(skald_nats *nats, natsOptions *options, skald_error *error)
 {
     skald_dial *dial = atomic_load(&abandoned_count) == 0 ? calloc(1, sizeof *dial) : NULL;
     if (dial == NULL) {
@@ -104,6 +114,7 @@ skald_status skald_nats_dial(natsConnection **out, natsOptions *options, skald_e
     }
     pthread_mutex_init(&dial->mutex, NULL);
     skald_clock_condition_init(&dial->ended_changed);
+    dial->nats = nats;
     dial->options = options;
     pthread_t thread;
     if (dial_start(&thread, dial) != 0) {
@@ -116,7 +127,7 @@ skald_status skald_nats_dial(natsConnection **out, natsOptions *options, skald_e
                                "NATS: the server did not finish its greeting");
     }
     pthread_join(thread, NULL);
-    const skald_status status = dial_answer(out, dial, error);
+    const skald_status status = dial_answer(dial, error);
     dial_free(dial);
     return status;
 }

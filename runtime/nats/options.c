@@ -1,6 +1,7 @@
 /* How we connect: what cnats leaves to chance is set here. */
 #include "nats/wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,16 +18,20 @@ enum {
     PENDING_MESSAGES_MAX = 512 * 1024, /* per subscription; cnats allows 1 KiB for each */
 };
 
+/* Not while it is being closed or was given up. */
+static void say(skald_nats *nats, skald_log_level level, const char *id, const char *text)
+{
+    pthread_mutex_lock(&nats->state_mutex);
+    if (!nats->stopping)
+        skald_log_say(nats->log, level, id, "%s", text);
+    pthread_mutex_unlock(&nats->state_mutex);
+}
+
 static void on_disconnected(natsConnection *connection, void *closure)
 {
     (void)connection;
-    skald_nats *nats = closure;
-    pthread_mutex_lock(&nats->state_mutex);
-    const bool ours = nats->stopping; /* we are closing it */
-    pthread_mutex_unlock(&nats->state_mutex);
-    if (!ours)
-        skald_log_say(nats->log, SKALD_LOG_WARNING, "NATS-DISCONNECTED",
-                      "the connection to NATS is lost; trying again");
+    say(closure, SKALD_LOG_WARNING, "NATS-DISCONNECTED",
+        "the connection to NATS is lost; trying again");
 }
 
 static void on_reconnected(natsConnection *connection, void *closure)
@@ -34,17 +39,16 @@ static void on_reconnected(natsConnection *connection, void *closure)
     (void)connection;
     skald_nats *nats = closure;
     atomic_fetch_add(&nats->epoch, 1);
-    skald_log_say(nats->log, SKALD_LOG_INFO, "NATS-RECONNECTED", "connected to NATS again");
+    say(nats, SKALD_LOG_INFO, "NATS-RECONNECTED", "connected to NATS again");
 }
 
 static void on_closed(natsConnection *connection, void *closure)
 {
     (void)connection;
     skald_nats *nats = closure;
+    say(nats, SKALD_LOG_ERROR, "NATS-CLOSED",
+        "NATS refused the credentials repeatedly; this connection is over");
     pthread_mutex_lock(&nats->state_mutex);
-    if (!nats->stopping)
-        skald_log_say(nats->log, SKALD_LOG_ERROR, "NATS-CLOSED",
-                      "NATS refused the credentials repeatedly; this connection is over");
     nats->closed = true;
     pthread_cond_broadcast(&nats->changed);
     pthread_mutex_unlock(&nats->state_mutex);
@@ -55,9 +59,9 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 {
     (void)connection;
     (void)subscription;
-    skald_nats *nats = closure;
-    skald_log_say(nats->log, SKALD_LOG_WARNING, "NATS-ERROR", "NATS: %s",
-                  natsStatus_GetText(status));
+    char text[128];
+    snprintf(text, sizeof text, "NATS: %s", natsStatus_GetText(status));
+    say(closure, SKALD_LOG_WARNING, "NATS-ERROR", text);
 }
 
 /* Splits at commas; the pieces stay in `text`. */

@@ -67,12 +67,17 @@ skald_status skald_nats_pulse_start(skald_nats *nats, skald_error *error)
     return SKALD_OK;
 }
 
-void skald_nats_pulse_stop(skald_nats *nats)
+void skald_nats_mute(skald_nats *nats)
 {
     pthread_mutex_lock(&nats->state_mutex);
     nats->stopping = true;
     pthread_cond_broadcast(&nats->changed);
     pthread_mutex_unlock(&nats->state_mutex);
+}
+
+void skald_nats_pulse_stop(skald_nats *nats)
+{
+    skald_nats_mute(nats);
     if (nats->pulse_runs)
         pthread_join(nats->pulse, NULL);
 }

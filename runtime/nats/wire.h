@@ -63,7 +63,7 @@ struct skald_nats {
     pthread_cond_t changed;
     bool closed; /* cnats has said so */
     bool flush_wanted;
-    bool stopping;
+    bool stopping;       /* also: say nothing any more */
     uint32_t delivering; /* subscriptions whose thread still runs */
     pthread_t pulse;
     bool pulse_runs;
@@ -105,9 +105,12 @@ void skald_nats_pulse_stop(skald_nats *nats);
 /* What was published leaves now; returns at once. */
 void skald_nats_flush(skald_nats *nats);
 
-/* Connects under a watchdog; takes `options`. SKALD_TIMEOUT: it hangs, and still uses the
- * callbacks' closure, which must never be freed. */
-skald_status skald_nats_dial(natsConnection **out, natsOptions *options, skald_error *error);
+/* Fills nats->connection, under a watchdog; takes `options`. SKALD_TIMEOUT: it hangs, and `nats`,
+ * which cnats may still call back, is no longer the caller's but freed when the attempt ends. */
+skald_status skald_nats_dial(skald_nats *nats, natsOptions *options, skald_error *error);
+
+/* From here on nothing is logged: the log may be gone. */
+void skald_nats_mute(skald_nats *nats);
 
 /* The options of every connection of ours; callbacks get `nats`. */
 skald_status skald_nats_options(natsOptions **out, skald_nats *nats, const char *url,

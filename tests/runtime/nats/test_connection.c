@@ -5,6 +5,7 @@
 #include "support/wait.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -112,6 +113,44 @@ static void test_a_server_that_says_nothing_is_given_up(void **state)
 
     close(listening);
     assert_ok(open_url(servers_nats_url(), &error), &error);
+}
+
+/* Greets one client and then falls silent. */
+typedef struct stalling {
+    pthread_t thread;
+    int listening;
+    atomic_int accepted;
+} stalling;
+
+static void *stalling_run(void *argument)
+{
+    static const char greeting[] =
+        "INFO {\"server_id\":\"x\",\"version\":\"2.9.10\",\"proto\":1,\"headers\":true,"
+        "\"max_payload\":1048576}\r\n";
+    stalling *server = argument;
+    const int accepted = accept(server->listening, NULL, NULL);
+    if (accepted >= 0 && write(accepted, greeting, sizeof greeting - 1) > 0)
+        atomic_store(&server->accepted, accepted);
+    return NULL;
+}
+
+static void test_a_server_that_stalls_after_its_greeting_is_given_up_by_the_watchdog(void **state)
+{
+    (void)state;
+    skald_error error;
+    int port = 0;
+    char url[64];
+    stalling server = {.listening = given_socket(&port)};
+    snprintf(url, sizeof url, "nats://127.0.0.1:%d", port);
+    assert_int_equal(pthread_create(&server.thread, NULL, stalling_run, &server), 0);
+
+    assert_status(open_url(url, &error), SKALD_UNAVAILABLE, &error);
+
+    /* Once the attempt has ended, others are made again. */
+    close(atomic_exchange(&server.accepted, -1));
+    pthread_join(server.thread, NULL);
+    close(server.listening);
+    WAIT_UNTIL(open_url(servers_nats_url(), &error) == SKALD_OK);
 }
 
 static void test_messages_are_heard_with_headers_body_and_reply(void **state)
@@ -301,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_a_wrong_token_is_refused_and_the_token_of_the_environment_serves),
         cmocka_unit_test(test_of_several_servers_one_that_lives_is_enough),
         cmocka_unit_test(test_a_server_that_says_nothing_is_given_up),
+        cmocka_unit_test(test_a_server_that_stalls_after_its_greeting_is_given_up_by_the_watchdog),
         cmocka_unit_test(test_messages_are_heard_with_headers_body_and_reply),
         cmocka_unit_test(test_after_unlisten_nothing_is_heard_and_listening_again_works),
         cmocka_unit_test(test_a_question_may_have_many_answers),
