@@ -165,6 +165,12 @@ static bool shared_memory_small(void)
     return statvfs("/dev/shm", &about) != 0 || about.f_blocks * about.f_frsize < (128u << 20);
 }
 
+/* What lies in the store goes with it, also when PostgreSQL was killed and never came back. */
+static const char *shared_memory_type(const skald_postgres_options *options)
+{
+    return options->unsafe || shared_memory_small() ? "mmap" : "posix";
+}
+
 static skald_status write_settings(skald_postgres *postgres, const char *directory,
                                    skald_error *error)
 {
@@ -186,7 +192,7 @@ static skald_status write_settings(skald_postgres *postgres, const char *directo
              "log_line_prefix = '%%m [%%p] %%a '\n"
              "%s",
              options->tcp ? "127.0.0.1" : "", postgres->port, options->sockets,
-             shared_memory_small() ? "mmap" : "posix",
+             shared_memory_type(options),
              options->unsafe ? "fsync = off\nfull_page_writes = off\n" : "");
     return skald_file_write(path, text, postgres->server.account, error);
 }

@@ -242,7 +242,10 @@ static void test_ctrl_c_reaches_the_command_once(void **state)
     const char *program = cli();
     assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
     const pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
-    assert_true(pid >= 0);
+    if (pid < 0) {
+        print_message("no terminals here: %s\n", strerror(errno));
+        skip();
+    }
     if (pid == 0) {
         execl(program, program, "dev", "--ephemeral", "--", self, COUNT_INTERRUPTS, (char *)NULL);
         _exit(127);
