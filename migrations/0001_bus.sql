@@ -205,12 +205,14 @@ CREATE TABLE skald.seen (
 );
 COMMENT ON TABLE skald.seen IS 'Message ids already applied from foreign streams.';
 
--- Followers in other services, as they report themselves; nothing is trimmed that one still needs.
+-- Followers in other services, as they report themselves; nothing is trimmed that one still needs. By
+-- partition, since a partition without events stays where it was and must not hold up the others.
 CREATE TABLE skald.subscriber (
     service     text        NOT NULL,
     follower    text        NOT NULL,
+    partition   smallint    NOT NULL,
     position    bigint      NOT NULL,
     reported_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (service, follower)
+    PRIMARY KEY (service, follower, partition)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE skald.subscriber IS 'Other services'' followers of our stream, and how far they are.';

@@ -4,20 +4,21 @@
 
 #include <stdio.h>
 
-enum { REPORT_SIZE_MAX = 512 };
+enum { REPORT_SIZE_MAX = 4096 };
 
 void skald_report_reached(skald_nats *nats, const char *service, const skald_follower *follower,
                           const skald_positions *positions)
 {
     if (nats == NULL || follower->direct || follower->options.foreign)
         return;
-    int64_t lowest = INT64_MAX;
+    int64_t reached[SKALD_PARTITIONS_MAX];
     for (uint32_t i = 0; i < positions->count; i++)
-        lowest = positions->rows[i].position < lowest ? positions->rows[i].position : lowest;
+        reached[i] = positions->rows[i].position;
     Skald__V1__ReachedReport report = SKALD__V1__REACHED_REPORT__INIT;
     report.service = (char *)(uintptr_t)service;
     report.follower = (char *)(uintptr_t)follower->name;
-    report.position = lowest;
+    report.positions = reached;
+    report.n_positions = positions->count;
     uint8_t body[REPORT_SIZE_MAX];
     if (skald__v1__reached_report__get_packed_size(&report) > sizeof body)
         return;

@@ -345,7 +345,9 @@ skald_status skald_puller_open(skald_puller **out, skald_nats *nats,
     if (puller == NULL)
         return skald_error_set(error, SKALD_NO_MEMORY, "NATS: no memory for a puller");
     skald_nats_route_add(nats, &puller->route);
+    skald_nats_callbacks_lock(nats);
     names_make(puller);
+    skald_nats_callbacks_unlock(nats);
     const skald_status status = consumer_create(puller, error);
     if (status != SKALD_OK) {
         skald_puller_close(puller);

@@ -9,7 +9,7 @@
 typedef struct skald_bell {
     pthread_mutex_t mutex;
     pthread_cond_t condition;
-    uint64_t rings;  /* guarded by mutex */
+    uint64_t rings; /* guarded by mutex */
 } skald_bell;
 
 void skald_bell_init(skald_bell *bell);

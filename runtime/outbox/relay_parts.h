@@ -16,7 +16,7 @@
 
 enum {
     SKALD_RELAY_REQUESTS_MAX = 32, /* waiting for the keeper; more are dropped and asked again */
-    SKALD_RELAY_REQUEST_SIZE_MAX = 1024, /* of one, as it came */
+    SKALD_RELAY_REQUEST_SIZE_MAX = 4096, /* of one, as it came */
     SKALD_RELAY_REPLY_SIZE_MAX = 256,
     SKALD_RELAY_KEEP_MS = 5000, /* between two rounds of housekeeping */
 };

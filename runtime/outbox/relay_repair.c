@@ -5,6 +5,7 @@
 #include "event/cloudevents.h"
 #include "outbox/relay_parts.h"
 #include "outbox/rows.h"
+#include "pg/array.h"
 
 #include <inttypes.h>
 #include <skald/v1/relay.pb-c.h>
@@ -180,9 +181,13 @@ skald_status skald_relay_answer_missing(skald_relay *relay, const skald_relay_re
     return status;
 }
 
-static bool report_sound(const Skald__V1__ReachedReport *report)
+static bool report_sound(const skald_relay *relay, const Skald__V1__ReachedReport *report)
 {
-    return report->position >= 0 && report->service[0] != '\0' &&
+    for (size_t i = 0; i < report->n_positions; i++) {
+        if (report->positions[i] < 0)
+            return false;
+    }
+    return report->n_positions == relay->options.partitions && report->service[0] != '\0' &&
            strlen(report->service) <= NAME_SIZE_MAX && report->follower[0] != '\0' &&
            strlen(report->follower) <= NAME_SIZE_MAX;
 }
@@ -191,14 +196,24 @@ static bool report_sound(const Skald__V1__ReachedReport *report)
 static skald_status report_store(skald_relay *relay, const Skald__V1__ReachedReport *report,
                                  skald_error *error)
 {
-    return skald_pg_do(relay->keeper.pg, NULL, error,
-                       "INSERT INTO skald.subscriber (service, follower, position)"
-                       " SELECT $1, $2, $3 WHERE (SELECT count(*) FROM skald.subscriber) < $4"
-                       " OR EXISTS (SELECT 1 FROM skald.subscriber"
-                       " WHERE service = $1 AND follower = $2)"
-                       " ON CONFLICT (service, follower) DO UPDATE"
-                       " SET position = excluded.position, reported_at = clock_timestamp()",
-                       report->service, report->follower, report->position, SUBSCRIBERS_MAX);
+    skald_array positions;
+    skald_array_init(&positions, SKALD_ARRAY_INT8);
+    for (size_t i = 0; i < report->n_positions; i++)
+        skald_array_integer(&positions, report->positions[i]);
+    const skald_param params[] = {skald_text(report->service), skald_text(report->follower),
+                                  skald_array_param(&positions), skald_integer(SUBSCRIBERS_MAX)};
+    const skald_status status = skald_pg_run(
+        relay->keeper.pg, NULL,
+        "INSERT INTO skald.subscriber (service, follower, partition, position)"
+        " SELECT $1, $2, lane - 1, reached FROM unnest($3) WITH ORDINALITY"
+        " AS r(reached, lane)"
+        " WHERE (SELECT count(*) FROM skald.subscriber WHERE partition = 0) < $4"
+        " OR EXISTS (SELECT FROM skald.subscriber WHERE service = $1 AND follower = $2)"
+        " ON CONFLICT (service, follower, partition) DO UPDATE"
+        " SET position = excluded.position, reported_at = clock_timestamp()",
+        4, params, error);
+    skald_array_done(&positions);
+    return status;
 }
 
 skald_status skald_relay_note_reached(skald_relay *relay, const skald_relay_request *request,
@@ -208,7 +223,7 @@ skald_status skald_relay_note_reached(skald_relay *relay, const skald_relay_requ
     skald_status status = SKALD_OK;
     const Skald__V1__ReachedReport *report =
         request_decode(relay, &skald__v1__reached_report__descriptor, request, &arena);
-    if (report != NULL && report_sound(report))
+    if (report != NULL && report_sound(relay, report))
         status = report_store(relay, report, error);
     skald_arena_done(&arena);
     return status;

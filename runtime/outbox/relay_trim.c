@@ -33,7 +33,9 @@ static skald_status range_find(int64_t *first, skald_relay *relay, skald_error *
         " coalesce((SELECT o.created_at FROM skald.outbox AS o WHERE o.position >= first_position"
         " AND o.position < end_position ORDER BY o.position DESC LIMIT 1), oldest.created_at)"
         " < clock_timestamp() - make_interval(secs => $2)"
-        " AND NOT EXISTS (SELECT 1 FROM skald.subscriber WHERE position < end_position - 1)"
+        " AND NOT EXISTS (SELECT 1 FROM skald.outbox AS o JOIN skald.subscriber AS s"
+        " ON s.partition = o.partition AND s.position < o.position"
+        " WHERE o.position >= first_position AND o.position < end_position)"
         " AND NOT EXISTS (SELECT 1 FROM skald.outbox AS o"
         " JOIN skald.position AS p ON p.partition = o.partition AND p.position < o.position"
         " JOIN skald.follower AS f ON f.name = p.follower AND f.stream = $3"
@@ -138,71 +140,102 @@ skald_status skald_relay_trim_outbox(skald_relay *relay, skald_error *error)
     return status;
 }
 
-/* The position that all followers elsewhere have reached; -1 when there are none, and then nobody
- * knows who may still come. */
-static skald_status reached_by_all(int64_t *out, skald_relay *relay, skald_error *error)
+/* Is anybody known who follows? Without, nobody knows who may still come, and nothing is trimmed.
+ */
+static skald_status followed(bool *out, skald_relay *relay, skald_error *error)
 {
     skald_rows *rows = NULL;
-    const skald_status status = skald_pg_do(
-        relay->keeper.pg, &rows, error, "SELECT coalesce(min(position), -1) FROM skald.subscriber");
+    const skald_status status =
+        skald_pg_do(relay->keeper.pg, &rows, error, "SELECT EXISTS (SELECT FROM skald.subscriber)");
     if (status == SKALD_OK)
-        *out = skald_rows_integer(rows, 0, 0);
+        *out = skald_rows_boolean(rows, 0, 0);
     skald_rows_free(rows);
     return status;
 }
 
-/* Most rounds end here: the oldest message is still young. */
-static skald_status oldest_is_old(bool *out, skald_relay *relay, const skald_stream_state *state,
-                                  int64_t time_us, skald_error *error)
+static skald_status position_of(int64_t *out, skald_relay *relay, uint64_t sequence,
+                                skald_error *error)
 {
     skald_arena arena = {0};
     skald_stream_message message;
-    const skald_status status =
-        skald_stream_next(&message, relay->options.nats, relay->options.service,
-                          state->first_sequence, &arena, error);
-    *out = status == SKALD_OK && message.time_ns / 1000 < time_us;
+    const skald_status status = skald_stream_next(&message, relay->options.nats,
+                                                  relay->options.service, sequence, &arena, error);
+    if (status == SKALD_OK)
+        *out = skald_nats_position(&message.view);
     skald_arena_done(&arena);
     return status;
 }
 
-/* The last message that may go: everybody has reached it, it is old, and it is not the stream's
- * last, which is the relay's place. */
-static skald_status stream_bound(uint64_t *out, skald_relay *relay, int64_t reached,
-                                 const skald_stream_state *state, int64_t time_us,
-                                 skald_error *error)
+/* The first row between two positions that somebody elsewhere has not reached; 0 when all have. */
+static skald_status unreached_find(int64_t *out, skald_relay *relay, int64_t from, int64_t to,
+                                   skald_error *error)
 {
-    uint64_t unreached = 0;
-    uint64_t young = 0;
-    skald_status status = skald_stream_find_position(&unreached, relay->options.nats,
-                                                     relay->options.service, reached, error);
+    skald_rows *rows = NULL;
+    const skald_status status =
+        skald_pg_do(relay->keeper.pg, &rows, error,
+                    "SELECT o.position FROM skald.outbox AS o WHERE o.position BETWEEN $1 AND $2"
+                    " AND EXISTS (SELECT FROM skald.subscriber AS s WHERE s.partition = o.partition"
+                    " AND s.position < o.position) ORDER BY o.position LIMIT 1",
+                    from, to);
     if (status == SKALD_OK)
-        status = skald_stream_find_time(&young, relay->options.nats, relay->options.service,
-                                        time_us, error);
-    if (status != SKALD_OK)
+        *out = skald_rows_count(rows) == 0 ? 0 : skald_rows_integer(rows, 0, 0);
+    skald_rows_free(rows);
+    return status;
+}
+
+/* The last sequence that is old enough to go, the stream's last, which is the relay's place, never
+ * among them; below the first sequence when there is none. */
+static skald_status old_bound(uint64_t *out, skald_relay *relay, const skald_stream_state *state,
+                              skald_error *error)
+{
+    const int64_t time_us =
+        skald_clock_wall_us() - (int64_t)relay->options.retention_seconds * 1000000;
+    uint64_t young = 0;
+    const skald_status status =
+        skald_stream_find_time(&young, relay->options.nats, relay->options.service, time_us, error);
+    if (status == SKALD_OK)
+        *out = young <= state->last_sequence ? young - 1 : state->last_sequence - 1;
+    return status;
+}
+
+/* Lowers *bound to before the first message that somebody still needs. */
+static skald_status needed_bound(uint64_t *bound, skald_relay *relay,
+                                 const skald_stream_state *state, skald_error *error)
+{
+    int64_t from = 0;
+    int64_t to = 0;
+    int64_t unreached = 0;
+    uint64_t needed = 0;
+    skald_status status = position_of(&from, relay, state->first_sequence, error);
+    if (status == SKALD_OK)
+        status = position_of(&to, relay, *bound, error);
+    if (status == SKALD_OK)
+        status = unreached_find(&unreached, relay, from, to, error);
+    if (status != SKALD_OK || unreached == 0)
         return status;
-    const uint64_t first_kept = unreached < young ? unreached : young;
-    *out = first_kept <= state->last_sequence ? first_kept - 1 : state->last_sequence - 1;
-    return SKALD_OK;
+    status = skald_stream_find_position(&needed, relay->options.nats, relay->options.service,
+                                        unreached - 1, error);
+    if (status == SKALD_OK)
+        *bound = needed - 1;
+    return status;
 }
 
 skald_status skald_relay_trim_stream(skald_relay *relay, skald_error *error)
 {
-    const int64_t time_us =
-        skald_clock_wall_us() - (int64_t)relay->options.retention_seconds * 1000000;
     skald_stream_state state;
-    int64_t reached = -1;
-    bool old = false;
+    bool somebody = false;
     uint64_t bound = 0;
-    skald_status status = reached_by_all(&reached, relay, error);
-    if (status != SKALD_OK || reached < 0)
+    skald_status status = followed(&somebody, relay, error);
+    if (status != SKALD_OK || !somebody)
         return status;
     status = skald_stream_look(&state, relay->options.nats, relay->options.service, error);
     if (status != SKALD_OK || state.message_count < 2)
         return status;
-    status = oldest_is_old(&old, relay, &state, time_us, error);
-    if (status != SKALD_OK || !old)
+    /* Most rounds end here: the oldest message is still young. */
+    status = old_bound(&bound, relay, &state, error);
+    if (status != SKALD_OK || bound < state.first_sequence)
         return status;
-    status = stream_bound(&bound, relay, reached, &state, time_us, error);
+    status = needed_bound(&bound, relay, &state, error);
     if (status != SKALD_OK || bound < state.first_sequence)
         return status;
     status = skald_stream_trim(relay->options.nats, relay->options.service, bound, error);

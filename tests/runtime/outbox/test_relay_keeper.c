@@ -8,6 +8,7 @@
 #include "support/wait.h"
 
 #include <pthread.h>
+#include <skald/partition.h>
 #include <skald/v1/relay.pb-c.h>
 
 enum { ANSWERS_MAX = 1024 };
@@ -84,7 +85,11 @@ static void report_reached(skald_nats *nats, const char *service, const char *fo
     char subject[128];
     report.service = (char *)"payments";
     report.follower = (char *)(uintptr_t)follower;
-    report.position = position;
+    int64_t positions[SKALD_PARTITIONS_DEFAULT];
+    for (uint32_t i = 0; i < SKALD_PARTITIONS_DEFAULT; i++)
+        positions[i] = position;
+    report.positions = positions;
+    report.n_positions = SKALD_PARTITIONS_DEFAULT;
     const size_t size = skald__v1__reached_report__pack(&report, body);
     snprintf(subject, sizeof subject, "skald.relay.%s.reached", service);
     assert_ok(
@@ -192,15 +197,16 @@ static void test_what_followers_have_reached_is_stored(void **state)
     report_reached(relay->nats, "reached", "charging", 7);
     report_reached(relay->nats, "reached", "charging", 9);
     report_reached(relay->nats, "reached", "auditing", 4);
-    WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.subscriber") == 2);
+    WAIT_UNTIL(
+        database_integer(database, "SELECT count(DISTINCT follower) FROM skald.subscriber") == 2);
 
-    assert_int_equal(database_integer(database, "SELECT position FROM skald.subscriber"
+    assert_int_equal(database_integer(database, "SELECT max(position) FROM skald.subscriber"
                                                 " WHERE service = 'payments'"
                                                 " AND follower = 'charging'"),
                      9);
     /* Going back is allowed: it was set back on purpose. */
     report_reached(relay->nats, "reached", "charging", 2);
-    WAIT_UNTIL(database_integer(database, "SELECT position FROM skald.subscriber"
+    WAIT_UNTIL(database_integer(database, "SELECT max(position) FROM skald.subscriber"
                                           " WHERE follower = 'charging'") == 2);
     relay_free(relay);
 }
@@ -240,7 +246,8 @@ static void test_ranges_are_dropped_once_old_and_passed_by_every_follower(void *
                            "INSERT INTO skald.position (follower, partition, position)"
                            " SELECT 'local', p, CASE WHEN p = 15 THEN 15 ELSE 40 END"
                            " FROM generate_series(0, 15) AS p;"
-                           "INSERT INTO skald.subscriber VALUES ('payments', 'charging', 40)");
+                           "INSERT INTO skald.subscriber SELECT 'payments', 'charging', p, 40"
+                           " FROM generate_series(0, 15) AS p");
 
     test_relay *relay = relay_start("trimmed", database);
     /* Lane 15 has passed position 15 but not 31, so the ranges from 21 to 30 may go and no more. */
@@ -266,13 +273,15 @@ static void test_a_range_that_another_services_follower_has_not_reached_is_kept(
     small_ranges(database);
     outbox_add(database, 45);
     database_run(database, "UPDATE skald.outbox SET created_at = now() - interval '8 days';"
-                           "INSERT INTO skald.subscriber VALUES ('payments', 'charging', 15)");
+                           "INSERT INTO skald.subscriber SELECT 'payments', 'charging', p, 15"
+                           " FROM generate_series(0, 15) AS p");
 
     test_relay *relay = relay_start("needed", database);
     WAIT_UNTIL(database_integer(database, "SELECT min(first_position) FROM skald.outbox_range") ==
                11);
     report_reached(relay->nats, "needed", "late", 12);
-    WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.subscriber") == 2);
+    WAIT_UNTIL(
+        database_integer(database, "SELECT count(DISTINCT follower) FROM skald.subscriber") == 2);
 
     assert_int_equal(database_integer(database, "SELECT min(position) FROM skald.outbox"), 11);
     relay_free(relay);
@@ -311,8 +320,9 @@ static void test_the_stream_is_trimmed_up_to_what_all_have_reached_but_never_its
     skald_stream_state found = {0};
     const char *database = database_new();
     outbox_add(database, 40);
-    database_run(database, "INSERT INTO skald.subscriber VALUES ('payments', 'charging', 25),"
-                           " ('shipping', 'packing', 30)");
+    database_run(database, "INSERT INTO skald.subscriber SELECT 'payments', 'charging', p, 25"
+                           " FROM generate_series(0, 15) AS p UNION ALL"
+                           " SELECT 'shipping', 'packing', p, 30 FROM generate_series(0, 15) AS p");
     test_relay *relay = relay_start_forgetful("shortened", database, 1);
 
     WAIT_UNTIL(skald_stream_look(&found, relay->nats, "shortened", &error) == SKALD_OK &&
