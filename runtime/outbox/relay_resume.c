@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LANE_UNKNOWN = -1 };
+enum {
+    LANE_UNKNOWN = -1,
+    RECENT_MAX = 20000, /* rows, read in some 20 ms */
+};
 
 static const char *event_id_of(const skald_nats_view *view)
 {
@@ -156,14 +159,34 @@ static skald_status lanes_from_stream(skald_relay *relay, const skald_relay_plac
     skald_status status = first_position_find(&first, place, relay, &arena, error);
     if (status == SKALD_OK && first > 0) {
         *bound = first;
-        for (uint32_t i = 0; i < relay->options.partitions && status == SKALD_OK; i++)
-            status = lane_from_stream(&relay->previous[i], relay, i, &arena, error);
+        for (uint32_t i = 0; i < relay->options.partitions && status == SKALD_OK; i++) {
+            if (relay->previous[i] == LANE_UNKNOWN)
+                status = lane_from_stream(&relay->previous[i], relay, i, &arena, error);
+        }
     }
     skald_arena_done(&arena);
     return status;
 }
 
-/* Fills the lanes still unknown from the rows before `bound`. */
+static void lanes_take(skald_relay *relay, const skald_rows *rows)
+{
+    for (uint32_t i = 0; i < skald_rows_count(rows); i++) {
+        const int64_t partition = skald_rows_integer(rows, i, 0);
+        if (partition >= 0 && partition < SKALD_PARTITIONS_MAX &&
+            relay->previous[partition] == LANE_UNKNOWN)
+            relay->previous[partition] = skald_rows_integer(rows, i, 1);
+    }
+}
+
+static bool lanes_known(const skald_relay *relay)
+{
+    uint32_t known = 0;
+    while (known < relay->options.partitions && relay->previous[known] != LANE_UNKNOWN)
+        known++;
+    return known == relay->options.partitions;
+}
+
+/* Fills the lanes still unknown from all rows before `bound`. */
 static skald_status lanes_from_outbox(skald_relay *relay, int64_t bound, skald_error *error)
 {
     skald_rows *rows = NULL;
@@ -172,31 +195,48 @@ static skald_status lanes_from_outbox(skald_relay *relay, int64_t bound, skald_e
                     "SELECT partition, max(position) FROM skald.outbox WHERE position < $1"
                     " GROUP BY partition",
                     bound);
-    if (status != SKALD_OK)
-        return status;
-    for (uint32_t i = 0; i < skald_rows_count(rows); i++) {
-        const int64_t partition = skald_rows_integer(rows, i, 0);
-        if (partition >= 0 && partition < SKALD_PARTITIONS_MAX &&
-            relay->previous[partition] == LANE_UNKNOWN)
-            relay->previous[partition] = skald_rows_integer(rows, i, 1);
-    }
+    if (status == SKALD_OK)
+        lanes_take(relay, rows);
     skald_rows_free(rows);
-    return SKALD_OK;
+    return status;
+}
+
+/* Fills the lanes that have a row among the last before `bound`. *all: there are no others. */
+static skald_status lanes_from_recent(skald_relay *relay, int64_t bound, bool *all,
+                                      skald_error *error)
+{
+    skald_rows *rows = NULL;
+    int64_t seen = 0;
+    const skald_status status =
+        skald_pg_do(relay->pg, &rows, error,
+                    "SELECT partition, max(position), count(*) FROM (SELECT partition, position"
+                    " FROM skald.outbox WHERE position < $1 ORDER BY position DESC LIMIT $2)"
+                    " AS recent GROUP BY partition",
+                    bound, RECENT_MAX);
+    if (status == SKALD_OK)
+        lanes_take(relay, rows);
+    for (uint32_t i = 0; status == SKALD_OK && i < skald_rows_count(rows); i++)
+        seen += skald_rows_integer(rows, i, 2);
+    *all = seen < RECENT_MAX;
+    skald_rows_free(rows);
+    return status;
 }
 
 /* The truth about a lane is in the outbox, and what the stream lost must not be covered up by
- * naming the last message that is left as the one before. But reading the whole outbox takes long,
- * so a stream that is visibly whole is believed. */
+ * naming the last message that is left as the one before. But reading the whole outbox takes long:
+ * for lanes that have been silent for long, a stream that is visibly whole is believed. */
 static skald_status lanes_find(skald_relay *relay, const skald_relay_place *place,
                                skald_error *error)
 {
     int64_t bound = place->position + 1;
+    bool all = false;
     for (uint32_t i = 0; i < SKALD_PARTITIONS_MAX; i++)
         relay->previous[i] = LANE_UNKNOWN;
-    skald_status status = SKALD_OK;
-    if (place->dense && place->found && place->foreign_count == 0)
+    skald_status status = lanes_from_recent(relay, bound, &all, error);
+    all = all || lanes_known(relay);
+    if (status == SKALD_OK && !all && place->dense && place->found && place->foreign_count == 0)
         status = lanes_from_stream(relay, place, &bound, error);
-    if (status == SKALD_OK)
+    if (status == SKALD_OK && !all && !lanes_known(relay))
         status = lanes_from_outbox(relay, bound, error);
     for (uint32_t i = 0; i < SKALD_PARTITIONS_MAX; i++) {
         if (relay->previous[i] == LANE_UNKNOWN)

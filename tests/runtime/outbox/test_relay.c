@@ -217,30 +217,86 @@ static void test_a_stream_made_by_somebody_else_is_not_written_to(void **state)
     skald_nats_close(nats);
 }
 
-static void test_a_lane_that_lost_its_end_inside_the_stream_is_not_covered_up(void **state)
+static void rows_add(const char *database, unsigned lane, unsigned count, unsigned size)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO skald.outbox (event_id, partition, type, key, body)"
+             " SELECT gen_random_uuid(), %u, 'test.v1.Counted', 'k',"
+             " convert_to(repeat('x', %u), 'UTF8') FROM generate_series(1, %u)",
+             lane, size, count);
+    database_run(database, sql);
+}
+
+/* What the last message of a lane says is before it. */
+static int64_t previous_of_last(test_relay *relay, const char *service, unsigned lane)
+{
+    char subject[64];
+    skald_error error;
+    skald_arena arena = {0};
+    skald_stream_message stored;
+    skald_message message;
+    snprintf(subject, sizeof subject, "%s.event.%02u.>", service, lane);
+    assert_ok(skald_stream_last(&stored, relay->nats, service, subject, &arena, &error), &error);
+    assert_ok(skald_stream_decode(&message, &stored, service, &arena, &error), &error);
+    skald_arena_done(&arena);
+    return message.previous;
+}
+
+static void test_a_resumed_relay_knows_lanes_that_were_silent_for_long(void **state)
 {
     (void)state;
     const char *database = database_new();
-    test_relay *relay = relay_start("holed", database);
-    outbox_add(database, 64);
-    relay_await(relay->nats, "holed", database);
+    rows_add(database, 9, 1, 1);
+    rows_add(database, 0, 20500, 1);
+    test_relay *relay = relay_start("silent", database);
+    WAIT_UNTIL(skald_relay_confirmed(relay->relay) == 20501);
     relay_free(relay);
 
-    /* The stream loses its middle: here it is rebuilt by hand without 33 to 48. */
-    skald_nats *nats = stream_connect();
-    stream_delete(nats, "holed");
-    stream_make(nats, "holed",
-                "{\"name\":\"holed\",\"description\":\"Skald holed partitions=16\","
-                "\"subjects\":[\"holed.event.>\"],\"storage\":\"file\","
-                "\"retention\":\"limits\",\"discard\":\"new\",\"allow_direct\":true,"
-                "\"duplicate_window\":100000000,\"deny_delete\":true}");
-    skald_nats_close(nats);
-    relay = relay_start("holed", database);
-    relay_await(relay->nats, "holed", database);
-    outbox_add(database, 16);
+    relay = relay_start("silent", database);
+    for (unsigned lane = 0; lane < 16; lane++)
+        rows_add(database, lane, 1, 1);
+    relay_await(relay->nats, "silent", database);
+
+    for (unsigned lane = 0; lane < 16; lane++)
+        assert_int_equal(previous_of_last(relay, "silent", lane), lane == 0   ? 20501
+                                                                  : lane == 9 ? 1
+                                                                              : 0);
+    relay_free(relay);
+}
+
+/* Removes the file that holds the stream's second block, behind the stopped server's back. */
+static void block_lose(const char *stream)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "find '%s' -path '*/streams/%s/msgs/2.blk' -print -delete | grep -q blk",
+             skald_servers_directory(servers()), stream);
+    assert_int_equal(system(command), 0);
+}
+
+static void test_a_block_lost_inside_the_stream_is_not_covered_up(void **state)
+{
+    (void)state;
+    skald_error error;
+    skald_stream_state found = {0};
+    const char *database = database_new();
+    test_relay *relay = relay_start("holed", database);
+    /* Blocks take 8 MiB; lane 7 has rows only where the second will be. */
+    rows_add(database, 0, 50, 200000);
+    rows_add(database, 7, 5, 200000);
+    rows_add(database, 0, 50, 200000);
     relay_await(relay->nats, "holed", database);
 
-    stream_expect_outbox(relay->nats, "holed", database);
+    servers_stop(SKALD_SERVER_NATS);
+    block_lose("holed");
+    servers_start(SKALD_SERVER_NATS);
+    rows_add(database, 7, 1, 1);
+    relay_await(relay->nats, "holed", database);
+
+    assert_ok(skald_stream_look(&found, relay->nats, "holed", &error), &error);
+    assert_true(found.message_count < found.last_sequence);
+    assert_int_equal(previous_of_last(relay, "holed", 7), 55);
     relay_free(relay);
 }
 
@@ -277,7 +333,8 @@ int main(void)
         cmocka_unit_test(test_a_database_with_another_event_at_that_position_is_history_lost),
         cmocka_unit_test(test_history_that_comes_back_is_relayed),
         cmocka_unit_test(test_a_stream_made_by_somebody_else_is_not_written_to),
-        cmocka_unit_test(test_a_lane_that_lost_its_end_inside_the_stream_is_not_covered_up),
+        cmocka_unit_test(test_a_resumed_relay_knows_lanes_that_were_silent_for_long),
+        cmocka_unit_test(test_a_block_lost_inside_the_stream_is_not_covered_up),
         cmocka_unit_test(test_a_row_that_fits_no_subject_stops_the_relay_in_front_of_it),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
