@@ -1,5 +1,5 @@
 /* The migrations that this program carries inside itself; the texts are the files of migrations/,
- * made into C by cmake/EmbedMigrations.cmake. */
+ * made into C by runtime/cmake/EmbedMigrations.cmake. */
 #ifndef SKALD_SCHEMA_MIGRATIONS_H
 #define SKALD_SCHEMA_MIGRATIONS_H
 

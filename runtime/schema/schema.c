@@ -1,5 +1,5 @@
 /* Applying, listing and checking migrations. What a migration contains is in migrations/; how it
- * gets into the program is in cmake/EmbedMigrations.cmake. */
+ * gets into the program is in runtime/cmake/EmbedMigrations.cmake. */
 #include "schema/schema.h"
 
 #include <stdbool.h>

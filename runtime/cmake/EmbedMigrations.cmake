@@ -41,7 +41,7 @@ foreach(file IN LISTS files)
                      "(const char *)down_${digits},\n     \"${checksum}\"},\n")
 endforeach()
 
-file(WRITE ${OUT} "/* Made from migrations/ by cmake/EmbedMigrations.cmake; do not edit. */
+file(WRITE ${OUT} "/* Made from migrations/ by runtime/cmake/EmbedMigrations.cmake; do not edit. */
 #include \"schema/migrations.h\"
 
 ${texts}

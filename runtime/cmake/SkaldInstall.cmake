@@ -20,16 +20,16 @@ set(SKALD_PC_LIBDIR "\${prefix}")
 set(SKALD_PC_INCLUDEDIR "\${prefix}")
 cmake_path(APPEND SKALD_PC_LIBDIR ${CMAKE_INSTALL_LIBDIR})
 cmake_path(APPEND SKALD_PC_INCLUDEDIR ${CMAKE_INSTALL_INCLUDEDIR})
-configure_file(cmake/skald.pc.in ${CMAKE_CURRENT_BINARY_DIR}/skald.pc @ONLY)
+configure_file(runtime/cmake/skald.pc.in ${CMAKE_CURRENT_BINARY_DIR}/skald.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/skald.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # find_package(skald)
 set(SKALD_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/skald)
-configure_package_config_file(cmake/skaldConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/skaldConfig.cmake
+configure_package_config_file(runtime/cmake/skaldConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/skaldConfig.cmake
   INSTALL_DESTINATION ${SKALD_PACKAGE_DIR} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/skaldConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 install(EXPORT skaldTargets NAMESPACE skald:: DESTINATION ${SKALD_PACKAGE_DIR})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/skaldConfig.cmake
-  ${CMAKE_CURRENT_BINARY_DIR}/skaldConfigVersion.cmake cmake/SkaldProtobuf.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/skaldConfigVersion.cmake runtime/cmake/SkaldProtobuf.cmake
   DESTINATION ${SKALD_PACKAGE_DIR})

@@ -6,8 +6,8 @@ function(skald_embed_migrations variable)
   add_custom_command(
     OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DFOLDER=${PROJECT_SOURCE_DIR}/migrations -DOUT=${out}
-            -P ${PROJECT_SOURCE_DIR}/cmake/EmbedMigrations.cmake
-    DEPENDS ${files} ${PROJECT_SOURCE_DIR}/cmake/EmbedMigrations.cmake
+            -P ${PROJECT_SOURCE_DIR}/runtime/cmake/EmbedMigrations.cmake
+    DEPENDS ${files} ${PROJECT_SOURCE_DIR}/runtime/cmake/EmbedMigrations.cmake
     COMMENT "Embedding migrations" VERBATIM)
   set(${variable} ${out} PARENT_SCOPE)
 endfunction()
