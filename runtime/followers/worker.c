@@ -176,7 +176,9 @@ static skald_status lanes_load(skald_worker *worker, skald_error *error)
 /* --- running ------------------------------------------------------------------------------- */
 
 /* Gives the lanes back to the feeder. After trouble they must be taken again before anything is
- * done with them: what we remember of them may be wrong. */
+ * done with them: what we remember may be wrong, and what was taken out of their queues is not
+ * done. That is so even when a lane was taken anew meanwhile, since its new queue may have been
+ * drawn from too. */
 static void lanes_release(skald_worker *worker, bool trouble)
 {
     skald_worker_lock(worker);
@@ -184,12 +186,10 @@ static void lanes_release(skald_worker *worker, bool trouble)
         const skald_batch_lane *taken = &worker->taken[i];
         skald_lane *lane = taken->lane;
         lane->busy = false;
-        if (!lane->held || lane->epoch != taken->epoch)
-            continue;
-        if (trouble) {
+        if (lane->held && trouble) {
             skald_lane_lose(lane);
             skald_leases_doubt(worker->hub->leases, lane->follower, lane->partition);
-        } else {
+        } else if (lane->held && lane->epoch == taken->epoch) {
             lane->position = taken->position;
         }
     }
