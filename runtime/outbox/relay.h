@@ -28,6 +28,10 @@ typedef struct skald_relay_options {
     uint32_t retention_seconds;    /* of rows and messages that all have passed; 0: 7 days */
 } skald_relay_options;
 
+/* Looks whether stream and database agree, as a leading relay does before it publishes; makes the
+ * stream if it does not exist. SKALD_HISTORY_LOST, SKALD_UNSAFE, SKALD_UNAVAILABLE. */
+skald_status skald_relay_check(const skald_relay_options *options, skald_error *error);
+
 /* Starts the relay's thread, standing by. */
 skald_status skald_relay_open(skald_relay **out, const skald_relay_options *options,
                               skald_error *error);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -271,17 +272,35 @@ skald_status skald_relay_connect(skald_pg **pg, const skald_relay *relay, skald_
     return skald_pg_open(pg, relay->options.database, relay->options.application, error);
 }
 
-skald_status skald_relay_resume(skald_relay *relay, skald_error *error)
+/* Everything before the lanes: what decides whether anything may be published at all. */
+static skald_status place_find(skald_relay *relay, skald_error *error)
 {
-    assert(relay->chain == NULL && relay->reader == NULL);
-    skald_relay_place *place = &relay->place;
-    skald_status status = stream_look(place, relay, error);
+    skald_status status = stream_look(&relay->place, relay, error);
     if (status == SKALD_OK)
         status = skald_relay_connect(&relay->pg, relay, error);
     if (status == SKALD_OK)
-        status = history_check(place, relay, error);
+        status = history_check(&relay->place, relay, error);
+    return status;
+}
+
+skald_status skald_relay_check(const skald_relay_options *options, skald_error *error)
+{
+    skald_relay *relay = calloc(1, sizeof *relay);
+    if (relay == NULL)
+        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for the relay");
+    relay->options = *options;
+    const skald_status status = place_find(relay, error);
+    skald_pg_close(relay->pg);
+    free(relay);
+    return status;
+}
+
+skald_status skald_relay_resume(skald_relay *relay, skald_error *error)
+{
+    assert(relay->chain == NULL && relay->reader == NULL);
+    skald_status status = place_find(relay, error);
     if (status == SKALD_OK)
-        status = lanes_find(relay, place, error);
+        status = lanes_find(relay, &relay->place, error);
     if (status == SKALD_OK)
         status = way_open(relay, error);
     return status;

@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "followers/feeder.h"
-#include "nats/stream.h"
 #include "service/service_inside.h"
 
 #include <assert.h>
@@ -203,9 +202,6 @@ static skald_status broker_ready(skald_service *service, skald_error *error)
         return SKALD_OK;
     skald_status status = skald_nats_open(&service->nats, service->options.nats_url,
                                           service->application, &service->log, error);
-    if (status == SKALD_OK)
-        status =
-            skald_stream_ensure(service->nats, service->name, service->hub.partitions, 0, error);
     if (status != SKALD_OK)
         return status;
     service->hub.nats = service->nats;
@@ -219,7 +215,8 @@ static skald_status broker_ready(skald_service *service, skald_error *error)
         .log = &service->log,
         .relayed = &service->relayed,
     };
-    return skald_relay_open(&service->relay, &options, error);
+    status = skald_relay_check(&options, error);
+    return status != SKALD_OK ? status : skald_relay_open(&service->relay, &options, error);
 }
 
 static skald_status leases_ready(skald_service *service, skald_error *error)
