@@ -43,7 +43,10 @@ static void start(void)
     skald_path_set(socket_path, "%s/.s.PGSQL.%d", skald_servers_socket_folder(servers()),
                    POOLER_PORT);
     write_config(config);
-    const char *const argv[] = {"pgbouncer", "-q", config, NULL};
+    /* Debian keeps it in a folder that an ordinary user's PATH does not name. */
+    static const char beside[] = "/usr/sbin/pgbouncer";
+    const char *const program = access(beside, X_OK) == 0 ? beside : "pgbouncer";
+    const char *const argv[] = {program, "-q", config, NULL};
     const skald_process_plan plan = {.argv = argv, .account = &account, .death_signal = SIGTERM};
     assert_ok(skald_process_start(&process, &plan, &error), &error);
     WAIT_UNTIL(access(socket_path, F_OK) == 0);
