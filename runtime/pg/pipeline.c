@@ -175,16 +175,20 @@ static skald_status answers_read_until(skald_pipeline *pipeline, size_t left)
     return SKALD_OK;
 }
 
-/* Reads up to a sync that was sent; afterwards the connection takes statements again. */
-static skald_status sync_wait(skald_pipeline *pipeline)
+/* The answer to a sync, behind those to everything before it. */
+static skald_status sync_read(skald_pipeline *pipeline)
 {
-    const skald_status status = answers_read_until(pipeline, 0);
-    if (status != SKALD_OK)
-        return status;
     PGresult *result = PQgetResult(pipeline->connection);
     const bool synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
     PQclear(result);
     return synced ? SKALD_OK : failure_lost(pipeline, NULL);
+}
+
+/* Reads up to a sync that was sent; afterwards the connection takes statements again. */
+static skald_status sync_wait(skald_pipeline *pipeline)
+{
+    const skald_status status = answers_read_until(pipeline, 0);
+    return status == SKALD_OK ? sync_read(pipeline) : status;
 }
 
 static skald_status sync_all(skald_pipeline *pipeline)
@@ -310,13 +314,17 @@ skald_status skald_pipeline_query(skald_pipeline *pipeline, uint32_t owner, skal
     skald_status status = skald_pipeline_send(pipeline, owner, sql, count, params, error);
     if (status != SKALD_OK)
         return status;
-    if (PQsendFlushRequest(pipeline->connection) != 1 || PQflush(pipeline->connection) < 0)
+    /* A sync, not a mere flush: only after one does PostgreSQL count the session as idle, and end
+     * it when the handler that got this answer never comes back. */
+    if (PQpipelineSync(pipeline->connection) != 1)
         return failure_lost(pipeline, error);
     if (answers_read_until(pipeline, 1) != SKALD_OK)
         return failure_answer(pipeline, error);
     PGresult *result = NULL;
     sent entry;
     status = answer_read(pipeline, &result, &entry);
+    if (status == SKALD_OK)
+        status = sync_read(pipeline);
     if (status == SKALD_OK && !failed(pipeline)) {
         *rows = result;
         return SKALD_OK;

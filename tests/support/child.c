@@ -103,6 +103,19 @@ void child_signal(test_child *child, int signal)
         kill(child->pid, signal);
 }
 
+void child_pause(test_child *child)
+{
+    assert_int_equal(kill(child->pid, SIGSTOP), 0);
+    int status;
+    assert_int_equal(waitpid(child->pid, &status, WUNTRACED), child->pid);
+    assert_true(WIFSTOPPED(status));
+}
+
+void child_resume(test_child *child)
+{
+    assert_int_equal(kill(child->pid, SIGCONT), 0);
+}
+
 int child_wait(test_child *child)
 {
     const uint64_t begun = wait_begin();

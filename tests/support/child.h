@@ -18,6 +18,10 @@ pid_t child_pid(const test_child *child);
 bool child_running(test_child *child);
 void child_signal(test_child *child, int signal);
 
+/* From the return on all its threads stand still, and nobody is told; they go on. */
+void child_pause(test_child *child);
+void child_resume(test_child *child);
+
 /* Waits for its end; its exit code, or 128 + the signal that ended it. Fails the test, with what it
  * has said, if it does not end. */
 int child_wait(test_child *child);
