@@ -211,10 +211,9 @@ static const skald_command_option options_table[] = {
 const skald_command skald_command_dev = {
     .name = "dev",
     .purpose = "run a private PostgreSQL and NATS for development",
-    .examples =
-        "  skald dev                            start them; Ctrl-C stops them\n"
-        "  skald dev -- ./orders                run a command, exit with its code\n"
-        "  skald dev --ephemeral -- make test   the same, with everything thrown away\n",
+    .examples = "  skald dev                            start them; Ctrl-C stops them\n"
+                "  skald dev -- ./orders                run a command, exit with its code\n"
+                "  skald dev --ephemeral -- make test   the same, with everything thrown away\n",
     .operands = "[-- COMMAND ...]",
     .notes = "The command finds PGHOST, PGPORT, PGUSER, PGDATABASE and NATS_URL set (with\n"
              "--ephemeral also SKALD_ALLOW) and `skald` in its PATH. The database \"skald\" has\n"

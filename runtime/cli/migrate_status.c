@@ -9,7 +9,8 @@ typedef struct migration_listing {
     size_t count;
 } migration_listing;
 
-static skald_status load(const migrate_options *options, migration_listing *listing, skald_error *error)
+static skald_status load(const migrate_options *options, migration_listing *listing,
+                         skald_error *error)
 {
     skald_pg *pg = NULL;
     skald_status status = skald_pg_open(&pg, options->database, "skald migrate", error);

@@ -22,7 +22,8 @@ static void say_applied(void *user, const skald_migration *migration)
     progress->count++;
 }
 
-static skald_status migrate(const migrate_options *options, migration_progress *progress, skald_error *error)
+static skald_status migrate(const migrate_options *options, migration_progress *progress,
+                            skald_error *error)
 {
     skald_pg *pg = NULL;
     skald_status status = skald_pg_open(&pg, options->database, "skald migrate", error);

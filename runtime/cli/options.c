@@ -67,7 +67,8 @@ static int refuse_operand(const option_parser *parser, const char *word)
 }
 
 /* True to go on; false when `exit_code` is decided. */
-static bool handle(const option_parser *parser, int code, char **argv, void *options, int *exit_code)
+static bool handle(const option_parser *parser, int code, char **argv, void *options,
+                   int *exit_code)
 {
     switch (code) {
     case 'h':
