@@ -17,6 +17,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* "cached plan must not change result type", among others. */
+#define SQLSTATE_PLAN_STALE "0A000"
+
 typedef enum sent_kind { SENT_STATEMENT, SENT_PREPARE, SENT_HOUSEKEEPING } sent_kind;
 
 /* Something sent whose answer has not been read. */
@@ -24,7 +27,7 @@ typedef struct sent {
     sent_kind kind;
     uint32_t owner;
     const char *sql;            /* of the caller, or literal; for error texts, may be NULL */
-    skald_statement *statement; /* PREPARE: to be confirmed */
+    skald_statement *statement; /* the prepared one, or NULL */
 } sent;
 
 struct skald_pipeline {
@@ -143,6 +146,10 @@ static void answer_note(skald_pipeline *pipeline, const sent *entry, const PGres
         return;
     skald_pg_error_of_result(pipeline->connection, result, entry->sql, &pipeline->failure);
     pipeline->failed_owner = entry->owner;
+    /* The tables have changed under a prepared statement: the next attempt needs a new plan, and
+     * must not fail the same way until the old one has aged. */
+    if (entry->statement != NULL && strcmp(pipeline->failure.sqlstate, SQLSTATE_PLAN_STALE) == 0)
+        entry->statement->expired = true;
 }
 
 /* Reads the answer to the oldest statement; *result is the caller's to clear. */
@@ -269,8 +276,39 @@ static skald_status statement_send(skald_pipeline *pipeline, uint32_t owner, con
     if (PQsendQueryPrepared(pipeline->connection, statement->name, params->count, params->values,
                             params->lengths, params->formats, 0) != 1)
         return failure_lost(pipeline, NULL);
-    queue_add(pipeline, (sent){.kind = SENT_STATEMENT, .owner = owner, .sql = sql});
+    queue_add(pipeline,
+              (sent){.kind = SENT_STATEMENT, .owner = owner, .sql = sql, .statement = statement});
     return SKALD_OK;
+}
+
+/* Behind a comment as PostgreSQL reads it, nested ones included; `sql` where there is none. */
+static const char *comment_skip(const char *sql)
+{
+    if (strncmp(sql, "--", 2) == 0)
+        return sql + strcspn(sql, "\n");
+    if (strncmp(sql, "/*", 2) != 0)
+        return sql;
+    size_t depth = 0;
+    do {
+        const bool opens = strncmp(sql, "/*", 2) == 0;
+        const bool closes = strncmp(sql, "*/", 2) == 0;
+        depth = depth + opens - closes;
+        sql += opens || closes ? 2 : 1;
+    } while (depth > 0 && *sql != '\0');
+    return sql;
+}
+
+/* Where the first word of a statement begins. */
+static const char *first_word(const char *sql)
+{
+    const char *before = NULL;
+    while (sql != before) {
+        before = sql;
+        while (isspace((unsigned char)*sql) || *sql == ';')
+            sql++;
+        sql = comment_skip(sql);
+    }
+    return sql;
 }
 
 /* A handler must not end the batch's transaction: its neighbours are in it. */
@@ -278,8 +316,7 @@ static bool controls_transaction(const char *sql)
 {
     static const char *const words[] = {"BEGIN", "START",     "COMMIT",  "END",    "ROLLBACK",
                                         "ABORT", "SAVEPOINT", "RELEASE", "PREPARE"};
-    while (isspace((unsigned char)*sql) || *sql == ';')
-        sql++;
+    sql = first_word(sql);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         const size_t size = strlen(words[i]);
         if (strncasecmp(sql, words[i], size) == 0 && !isalnum((unsigned char)sql[size]) &&

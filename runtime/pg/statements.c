@@ -42,7 +42,7 @@ skald_statement *skald_statements_find(skald_statements *statements, const char 
         skald_statement *slot = slot_at(statements, hash, probe);
         if (slot->sql == NULL || slot->hash != hash || strcmp(slot->sql, sql) != 0)
             continue;
-        if (now_ms - slot->prepared_ms < SKALD_STATEMENT_AGE_MS_MAX)
+        if (!slot->expired && now_ms - slot->prepared_ms < SKALD_STATEMENT_AGE_MS_MAX)
             return slot;
         memcpy(stale, slot->name, SKALD_STATEMENT_NAME_SIZE);
         slot_clear(slot);

@@ -21,6 +21,7 @@ typedef struct skald_statement {
     char name[SKALD_STATEMENT_NAME_SIZE];
     uint64_t prepared_ms;
     bool confirmed; /* PostgreSQL has said that it is prepared */
+    bool expired;   /* of no more use, however young */
 } skald_statement;
 
 typedef struct skald_statements {
@@ -30,7 +31,8 @@ typedef struct skald_statements {
 
 void skald_statements_done(skald_statements *statements);
 
-/* The entry for `sql`, or NULL. An entry that is too old has its name moved to `stale` (otherwise
+/* The entry for `sql`, or NULL. An entry that is too old or expired has its name moved to `stale`
+ * (otherwise
  * ""), to be deallocated, and is gone. */
 skald_statement *skald_statements_find(skald_statements *statements, const char *sql,
                                        uint64_t now_ms, char stale[SKALD_STATEMENT_NAME_SIZE]);
