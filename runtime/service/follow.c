@@ -1,0 +1,119 @@
+/* What a service follows: names and handlers are checked and collected here, before the start. */
+#include "service/service_inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Remembers the first mistake; the start will tell it. */
+static skald_status mistake_keep(skald_service *service, const skald_error *error)
+{
+    if (service->mistake.status == SKALD_OK)
+        service->mistake = *error;
+    return error->status;
+}
+
+static skald_status follow_check(const skald_service *service, const char *stream,
+                                 const skald_handler *handler, const skald_follow_options *options,
+                                 skald_error *error)
+{
+    if (service->state != SKALD_SERVICE_OPEN)
+        return skald_error_set(error, SKALD_INVALID, "skald_follow comes before the start");
+    if (handler == NULL || handler->descriptor == NULL || handler->run == NULL)
+        return skald_error_set(error, SKALD_INVALID, "skald_follow needs a handler");
+    if (options->size != sizeof *options)
+        return skald_error_set(error, SKALD_INVALID,
+                               "skald_follow_options.size is %zu, not %zu: use "
+                               "SKALD_FOLLOW_OPTIONS_INIT",
+                               options->size, sizeof *options);
+    const bool stream_valid = options->foreign ? stream != NULL && stream[0] != '\0' &&
+                                                     strlen(stream) < SKALD_FOLLOWER_NAME_SIZE &&
+                                                     strpbrk(stream, ".*> \t\r\n\"\\{},") == NULL
+                                               : skald_name_valid(stream);
+    if (!stream_valid)
+        return skald_error_set(error, SKALD_INVALID, "\"%.60s\" is not the name of a %s",
+                               stream == NULL ? "NULL" : stream,
+                               options->foreign ? "stream" : "service");
+    if (options->name != NULL && !skald_name_valid(options->name))
+        return skald_error_set(error, SKALD_INVALID, "\"%.60s\" is not a follower's name",
+                               options->name);
+    if (options->foreign_partitions > SKALD_PARTITIONS_MAX)
+        return skald_error_set(
+            error, SKALD_INVALID,
+            "skald_follow_options.foreign_partitions is %u, at most %u are possible",
+            options->foreign_partitions, SKALD_PARTITIONS_MAX);
+    if (options->foreign_type != NULL && strlen(options->foreign_type) > SKALD_TYPE_SIZE_MAX)
+        return skald_error_set(error, SKALD_INVALID,
+                               "skald_follow_options.foreign_type is too long");
+    return SKALD_OK;
+}
+
+static skald_follower *follower_find(const skald_service *service, const char *name)
+{
+    skald_follower *follower = service->followers;
+    while (follower != NULL && strcmp(follower->name, name) != 0)
+        follower = follower->next;
+    return follower;
+}
+
+static skald_status follower_new(skald_service *service, const char *name, const char *stream,
+                                 const skald_follow_options *options, skald_follower **out,
+                                 skald_error *error)
+{
+    if (service->follower_count == SKALD_FOLLOWERS_MAX)
+        return skald_error_set(error, SKALD_FULL, "a service has at most %d followers",
+                               SKALD_FOLLOWERS_MAX);
+    skald_follower *follower = calloc(1, sizeof *follower);
+    if (follower == NULL)
+        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a follower");
+    snprintf(follower->name, sizeof follower->name, "%s", name);
+    snprintf(follower->stream, sizeof follower->stream, "%s", stream);
+    follower->options = *options;
+    follower->options.name = follower->name;
+    if (options->foreign_type != NULL) {
+        snprintf(follower->foreign_type, sizeof follower->foreign_type, "%s",
+                 options->foreign_type);
+        follower->options.foreign_type = follower->foreign_type;
+    }
+    if (follower->options.foreign_partitions == 0)
+        follower->options.foreign_partitions = SKALD_PARTITIONS_DEFAULT;
+    follower->hub = &service->hub;
+    /* In the order they were declared. */
+    skald_follower **tail = &service->followers;
+    while (*tail != NULL)
+        tail = &(*tail)->next;
+    *tail = follower;
+    service->follower_count++;
+    *out = follower;
+    return SKALD_OK;
+}
+
+skald_status skald_follow_with(skald_service *service, const char *stream,
+                               const skald_handler *handler, const skald_follow_options *options)
+{
+    static const skald_follow_options nothing = SKALD_FOLLOW_OPTIONS_INIT;
+    if (service == NULL)
+        return SKALD_INVALID;
+    if (options == NULL)
+        options = &nothing;
+    skald_error error = {0};
+    skald_status status = follow_check(service, stream, handler, options, &error);
+    if (status != SKALD_OK)
+        return mistake_keep(service, &error);
+    const char *name = options->name != NULL ? options->name : stream;
+    skald_follower *follower = follower_find(service, name);
+    if (follower == NULL)
+        status = follower_new(service, name, stream, options, &follower, &error);
+    else if (strcmp(follower->stream, stream) != 0)
+        status = skald_error_set(&error, SKALD_INVALID,
+                                 "follower \"%s\" cannot follow both \"%s\" and \"%s\"", name,
+                                 follower->stream, stream);
+    if (status == SKALD_OK)
+        status = skald_follower_add(follower, handler, &error);
+    return status == SKALD_OK ? SKALD_OK : mistake_keep(service, &error);
+}
+
+skald_status skald_follow(skald_service *service, const char *stream, const skald_handler *handler)
+{
+    return skald_follow_with(service, stream, handler, NULL);
+}
