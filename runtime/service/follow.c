@@ -26,6 +26,10 @@ static skald_status follow_check(const skald_service *service, const char *strea
                                "skald_follow_options.size is %zu, not %zu: use "
                                "SKALD_FOLLOW_OPTIONS_INIT",
                                options->size, sizeof *options);
+    if ((unsigned)options->from > SKALD_FROM_TIME)
+        return skald_error_set(error, SKALD_INVALID,
+                               "skald_follow_options.from is %d, which is none of SKALD_FROM_...",
+                               (int)options->from);
     const bool stream_valid = options->foreign ? stream != NULL && stream[0] != '\0' &&
                                                      strlen(stream) < SKALD_FOLLOWER_NAME_SIZE &&
                                                      strpbrk(stream, ".*> \t\r\n\"\\{},") == NULL

@@ -332,6 +332,9 @@ void skald_service_free(skald_service *service)
 
 void skald_service_counters(const skald_service *service, skald_counters *out)
 {
+    *out = (skald_counters){0};
+    if (service == NULL)
+        return;
     const skald_tally *tally = &service->hub.tally;
     const skald_leases *leases = service->leases;
     *out = (skald_counters){
