@@ -49,8 +49,10 @@ static void services_end(given *services)
     free(services->following);
 }
 
+/* In order, which it can only once it runs. */
 static void child_stop(test_child *child)
 {
+    WAIT_UNTIL(strstr(child_err(child), "SERVICE-RUNS") != NULL);
     child_signal(child, SIGTERM);
     assert_int_equal(child_wait(child), 0);
     child_free(child);
