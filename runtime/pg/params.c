@@ -1,7 +1,6 @@
 /* Numbers become text, bytes stay binary; everything else is borrowed. */
 #include "pg/params.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -45,7 +44,9 @@ skald_status skald_pg_params_fill(skald_pg_params *out, size_t count, const skal
         return skald_error_set(error, SKALD_INVALID,
                                "a statement has %zu parameters, at most %d are possible", count,
                                SKALD_PARAMS_MAX);
-    assert(count == 0 || params != NULL);
+    if (count > 0 && params == NULL)
+        return skald_error_set(error, SKALD_INVALID, "a statement has %zu parameters that are NULL",
+                               count);
     out->count = (int)count;
     for (int i = 0; i < out->count; i++) {
         if (params[i].kind == SKALD_PARAM_BYTES && params[i].size > INT_MAX)
