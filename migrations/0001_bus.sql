@@ -42,6 +42,26 @@ COMMENT ON COLUMN skald.outbox.partition IS
 COMMENT ON COLUMN skald.outbox.kind IS 'e event, c command, r reply';
 COMMENT ON COLUMN skald.outbox.headers IS 'The user''s own headers, one "name: value" line each.';
 
+-- Puts one event into the outbox of `service`, in whatever transaction is open; false when this is
+-- another service's database. A function, because PostgreSQL then plans the INSERT once per session
+-- instead of once per event, also behind a transaction pooler and without a prepared statement in a
+-- session that is not ours.
+CREATE FUNCTION skald.publish(service text, event_id uuid, partition smallint, type text, key text,
+                              correlation_id text, causation_id text, traceparent text,
+                              tracestate text, headers text, body bytea)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO skald.outbox (event_id, partition, type, key, correlation_id, causation_id,
+                              traceparent, tracestate, headers, body)
+    SELECT publish.event_id, publish.partition, publish.type, publish.key, publish.correlation_id,
+           publish.causation_id, publish.traceparent, publish.tracestate, publish.headers,
+           publish.body
+     WHERE EXISTS (SELECT FROM skald.service AS s WHERE s.name = publish.service);
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION skald.publish IS 'Puts one event into the outbox; false in another service''s database.';
+
 -- The ranges of the outbox, oldest first.
 CREATE TABLE skald.outbox_range (
     first_position  bigint      PRIMARY KEY,

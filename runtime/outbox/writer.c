@@ -100,6 +100,7 @@ skald_status skald_outbox_write_on(struct pg_conn *connection, const char *servi
                                    const skald_message *message, skald_error *error)
 {
     const skald_param params[] = {
+        skald_text(service),
         skald_text(message->id),
         skald_integer(message->partition),
         skald_text(message->type),
@@ -110,17 +111,13 @@ skald_status skald_outbox_write_on(struct pg_conn *connection, const char *servi
         skald_text(message->tracestate),
         skald_text(message->headers),
         skald_bytea(message->body.data, message->body.size),
-        skald_text(service),
     };
     uint64_t inserted = 0;
     /* The service's name is asked for in the same round trip, so that an event cannot end up in
      * the outbox of somebody else. */
     const skald_status status = skald_pg_guest_run(
         connection, &inserted,
-        "INSERT INTO skald.outbox (event_id, partition, type, key, correlation_id, causation_id,"
-        " traceparent, tracestate, headers, body)"
-        " SELECT $1::uuid, $2::smallint, $3, $4, $5, $6, $7, $8, $9, $10"
-        " WHERE EXISTS (SELECT FROM skald.service WHERE name = $11)",
+        "SELECT 1 WHERE skald.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         sizeof params / sizeof params[0], params, error);
     if (status == SKALD_OK && inserted != 1)
         return skald_error_set(error, SKALD_INVALID,
