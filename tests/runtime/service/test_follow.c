@@ -219,7 +219,7 @@ static void test_services_follow_one_stream_each_with_its_own_position(void **st
     const char *databases[SERVICES];
     skald_service *services[SERVICES];
     for (int i = 0; i < SERVICES; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "reader-%d", i);
         databases[i] = new_database();
         services[i] =
