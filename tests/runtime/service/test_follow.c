@@ -354,6 +354,42 @@ static void test_a_foreign_stream_is_followed_and_its_repeats_are_applied_once(v
     skald_nats_close(nats);
 }
 
+static void test_two_followers_of_a_foreign_stream_know_repeats_each_for_itself(void **state)
+{
+    (void)state;
+    const char *database = new_database();
+    skald_nats *nats = stream_connect();
+    stream_make(nats, "tides",
+                "{\"name\":\"tides\",\"subjects\":[\"tides.>\"],\"storage\":\"file\"}");
+    const skald_header_view high[] = {{"ce-id", "high"}, {"ce-type", "test.v1.Counted"}};
+    const skald_header_view low[] = {{"ce-id", "low"}, {"ce-type", "test.v1.Counted"}};
+    foreign_send(nats, "tides.today", 1, high, 2);
+    foreign_send(nats, "tides.today", 2, low, 2);
+    foreign_send(nats, "tides.today", 1, high, 2);
+
+    /* One worker, so that messages of both meet in one transaction. */
+    skald_options options = SKALD_OPTIONS_INIT;
+    options.database = database;
+    options.nats_url = servers_nats_url();
+    options.allow = "fsync full_page_writes synchronous_commit";
+    options.workers = 1;
+    skald_service *service = skald_service_open("reader", &options);
+    skald_follow_options follow = SKALD_FOLLOW_OPTIONS_INIT;
+    follow.foreign = true;
+    follow.name = "first";
+    assert_int_equal(skald_follow_with(service, "tides", counting_handler, &follow), SKALD_OK);
+    follow.name = "second";
+    assert_int_equal(skald_follow_with(service, "tides", counting_handler, &follow), SKALD_OK);
+    skald_error error = {0};
+    assert_ok(skald_service_start(service, &error), &error);
+
+    WAIT_UNTIL(database_integer(database, "SELECT sum(position) FROM skald.position WHERE follower"
+                                          " IN ('first', 'second') AND position > 0") == 6);
+    assert_int_equal(counting_facts(database), 4);
+    service_end(service);
+    skald_nats_close(nats);
+}
+
 /* --- hostile messages ------------------------------------------------------------------------ */
 
 /* Without headers, with headers that cannot be read, on a lane and a subject that do not exist. */
@@ -455,6 +491,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_services_follow_one_stream_each_with_its_own_position),
         cmocka_unit_test(test_types_nobody_handles_are_skipped_and_counted),
         cmocka_unit_test(test_a_foreign_stream_is_followed_and_its_repeats_are_applied_once),
+        cmocka_unit_test(test_two_followers_of_a_foreign_stream_know_repeats_each_for_itself),
         cmocka_unit_test(test_hostile_messages_are_set_aside_once_and_the_others_flow),
         cmocka_unit_test(test_a_body_that_cannot_be_decoded_is_set_aside_and_its_neighbours_flow),
     };
