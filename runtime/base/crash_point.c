@@ -14,12 +14,12 @@ static const char *const names[] = {
 #undef NAME
 };
 
-skald_crash_point skald_crash_point_armed = SKALD_CRASH_POINT_COUNT;
+_Atomic skald_crash_point skald_crash_point_armed = SKALD_CRASH_POINT_COUNT;
 static atomic_long passes_left;
 
 bool skald_crash_point_arm(void)
 {
-    skald_crash_point_armed = SKALD_CRASH_POINT_COUNT;
+    atomic_store(&skald_crash_point_armed, SKALD_CRASH_POINT_COUNT);
     const char *setting = getenv("SKALD_CRASH");
     if (setting == NULL || setting[0] == '\0')
         return true;
@@ -32,7 +32,7 @@ bool skald_crash_point_arm(void)
     for (int i = 0; i < SKALD_CRASH_POINT_COUNT; i++) {
         if (strlen(names[i]) == name_size && memcmp(names[i], setting, name_size) == 0) {
             atomic_store(&passes_left, passes);
-            skald_crash_point_armed = (skald_crash_point)i;
+            atomic_store(&skald_crash_point_armed, (skald_crash_point)i);
             return true;
         }
     }

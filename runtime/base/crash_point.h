@@ -6,6 +6,7 @@
 #ifndef SKALD_BASE_CRASH_POINT_H
 #define SKALD_BASE_CRASH_POINT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,10 +33,10 @@ typedef enum skald_crash_point {
 } skald_crash_point;
 
 /* The armed point, or SKALD_CRASH_POINT_COUNT; set by skald_crash_point_arm. */
-extern skald_crash_point skald_crash_point_armed;
+extern _Atomic skald_crash_point skald_crash_point_armed;
 
-/* Reads SKALD_CRASH. Called when a service starts, before its threads; false on a name that is not
- * in the list or a count that is not 1 or more. */
+/* Reads SKALD_CRASH. Called when a service starts; threads of another one may run already. False on
+ * a name that is not in the list or a count that is not 1 or more. */
 bool skald_crash_point_arm(void);
 
 /* Counts down and ends the process at zero. */
@@ -45,7 +46,7 @@ const char *skald_crash_point_name(skald_crash_point point);
 
 static inline void skald_crash_here(skald_crash_point point)
 {
-    if (skald_crash_point_armed == point)
+    if (atomic_load_explicit(&skald_crash_point_armed, memory_order_relaxed) == point)
         skald_crash_point_hit();
 }
 

@@ -342,15 +342,20 @@ static bool turn_await(skald_leases *leases)
     return leaving;
 }
 
-/* Gives back what is idle, again and again, until nothing is busy or the time is over. */
+/* Gives back what is idle, again and again, until nothing is busy or the time is over. Without
+ * PostgreSQL the time is that of a lease: by then there is nothing left to give back. */
 static bool leave(skald_leases *leases)
 {
     skald_error error;
+    uint64_t lease_end_ms = skald_clock_ms() + leases->options.lease_ms;
     for (;;) {
         skald_status status = turn_on_connection(leases, true, &error);
         if (status == SKALD_OK && !leases->busy)
             return skald_process_leave(leases->pg, leases->options.process_id, &error) == SKALD_OK;
-        if (skald_clock_ms() >= leases->leave_deadline_ms)
+        const uint64_t now_ms = skald_clock_ms();
+        if (status == SKALD_OK)
+            lease_end_ms = now_ms + leases->options.lease_ms;
+        if (now_ms >= leases->leave_deadline_ms || now_ms >= lease_end_ms)
             return false;
         skald_clock_sleep_ms(BUSY_LOOK_MS);
     }

@@ -12,6 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum { WORKER_END_MS = 1000 };
+
 skald_service *skald_service_open(const char *name, const skald_options *options)
 {
     skald_service *service = calloc(1, sizeof *service);
@@ -254,7 +256,9 @@ static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_e
         skald_feeder_stop(follower->feeder);
     if (service->leases != NULL)
         skald_leases_leave(service->leases, wait_ms);
-    const bool returned = workers_stop(service, deadline_ms);
+    /* A worker that has nothing in hand needs a moment to end, also when the time is over. */
+    const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
+    const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
     skald_relay_close(service->relay);
     service->relay = NULL;
     if (!returned) {
@@ -279,8 +283,9 @@ skald_status skald_service_stop(skald_service *service, skald_error *error)
     skald_log_say(&service->log, SKALD_LOG_INFO, "SERVICE-DRAINS",
                   "service \"%s\" finishes what is in hand", service->name);
     const skald_status status = parts_stop(service, service->options.drain_ms, error);
-    skald_log_say(&service->log, SKALD_LOG_INFO, "SERVICE-STOPPED", "service \"%s\" has stopped",
-                  service->name);
+    if (status == SKALD_OK)
+        skald_log_say(&service->log, SKALD_LOG_INFO, "SERVICE-STOPPED",
+                      "service \"%s\" has stopped", service->name);
     return status;
 }
 
