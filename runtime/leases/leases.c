@@ -426,6 +426,9 @@ bool skald_leases_leave(skald_leases *leases, uint64_t wait_ms)
         pthread_cond_wait(&leases->condition, &leases->mutex);
     const bool in_order = leases->left_in_order;
     pthread_mutex_unlock(&leases->mutex);
+    if (leases->started)
+        pthread_join(leases->thread, NULL);
+    leases->started = false;
     return in_order;
 }
 
@@ -443,10 +446,7 @@ void skald_leases_close(skald_leases *leases)
 {
     if (leases == NULL)
         return;
-    if (leases->started) {
-        skald_leases_leave(leases, 0);
-        pthread_join(leases->thread, NULL);
-    }
+    skald_leases_leave(leases, 0);
     for (uint32_t i = 0; i < leases->duty_count; i++)
         free(leases->duties[i]);
     pthread_cond_destroy(&leases->condition);
