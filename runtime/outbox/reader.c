@@ -10,7 +10,7 @@
 enum {
     ROWS_MIN = 16,
     ROWS_START = 256,
-    ROWS_MAX = 2048,
+    ROWS_MAX = 512,                /* however small they are: the next ones may be large */
     ROUND_BYTES = 4 * 1024 * 1024, /* what one reading should bring at most */
     WAIT_IDLE_MS = 100,            /* the slow look, when nobody rings */
     WAIT_GAP_MS_MAX = 20,
@@ -70,15 +70,15 @@ static void rows_max_adapt(skald_outbox_reader *reader, uint32_t count)
                                                       : wanted);
 }
 
+static const char sql_read[] = "SELECT " SKALD_OUTBOX_COLUMNS " FROM skald.outbox"
+                               " WHERE position > $1 ORDER BY position LIMIT $2";
+
 static skald_status rows_read(skald_outbox_reader *reader, size_t *count, skald_error *error)
 {
     skald_rows *rows = NULL;
     const skald_param params[] = {skald_integer(reader->gap.position),
                                   skald_integer(reader->rows_max)};
-    skald_status status = skald_pg_run_binary(reader->pg, &rows,
-                                              "SELECT " SKALD_OUTBOX_COLUMNS " FROM skald.outbox"
-                                              " WHERE position > $1 ORDER BY position LIMIT $2",
-                                              2, params, error);
+    skald_status status = skald_pg_run_pinned(reader->pg, &rows, sql_read, 2, params, error);
     if (status != SKALD_OK)
         return status;
     skald_arena_reset(&reader->arena);

@@ -21,9 +21,10 @@ void skald_outbox_reader_close(skald_outbox_reader *reader);
 /* The next rows that may be read now, ascending; *count is 0 when there are none. The messages live
  * until the next call. `previous` of the messages is -1 (the relay knows it).
  * *wait_ms tells when to look again if nothing rings before: 0 when more can be had at once, 1 or
- * so while a gap is open, more when the outbox is read to its end. A reading brings at most about 4
- * MiB of bodies. Errors are those of skald_pg_run; the reader stays where it was, and after
- * SKALD_UNAVAILABLE it must be closed. */
+ * so while a gap is open, more when the outbox is read to its end. A reading aims at 4 MiB of
+ * bodies and brings 512 rows at most, which bounds it when small bodies are followed by large ones.
+ * Errors are those of skald_pg_run; the reader stays where it was, and after SKALD_UNAVAILABLE it
+ * must be closed. */
 skald_status skald_outbox_reader_next(skald_outbox_reader *reader, const skald_message **messages,
                                       size_t *count, uint32_t *wait_ms, skald_error *error);
 

@@ -3,6 +3,7 @@
 #include "pg/errors.h"
 #include "pg/params.h"
 
+#include <assert.h>
 #include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,10 @@
 struct skald_pg {
     PGconn *connection;
     bool pooled;
+    const char *pinned; /* the text of the statement PINNED_NAME; NULL: there is none */
 };
+
+#define PINNED_NAME "skald_pinned"
 
 static void notice_ignore(void *user, const PGresult *result)
 {
@@ -149,6 +153,41 @@ skald_status skald_pg_run_binary(skald_pg *pg, skald_rows **rows, const char *sq
                                  const skald_param *params, skald_error *error)
 {
     return run(pg, rows, 1, sql, count, params, error);
+}
+
+/* Planning with the values known would look cheaper to PostgreSQL, and costs more than the reading.
+ */
+static skald_status pin(skald_pg *pg, const char *sql, skald_error *error)
+{
+    assert(pg->pinned == NULL && "one per connection");
+    const skald_status status =
+        skald_pg_script(pg,
+                        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;"
+                        " SET enable_bitmapscan = off; SET enable_sort = off",
+                        error);
+    if (status != SKALD_OK)
+        return status;
+    PGresult *result = PQprepare(pg->connection, PINNED_NAME, sql, 0, NULL);
+    const skald_status prepared = answer_take(pg, result, sql, NULL, error);
+    if (prepared == SKALD_OK)
+        pg->pinned = sql;
+    return prepared;
+}
+
+skald_status skald_pg_run_pinned(skald_pg *pg, skald_rows **rows, const char *sql, size_t count,
+                                 const skald_param *params, skald_error *error)
+{
+    if (pg->pooled)
+        return run(pg, rows, 1, sql, count, params, error);
+    skald_status status = pg->pinned == sql ? SKALD_OK : pin(pg, sql, error);
+    skald_pg_params filled;
+    if (status == SKALD_OK)
+        status = skald_pg_params_fill(&filled, count, params, error);
+    if (status != SKALD_OK)
+        return status;
+    PGresult *result = PQexecPrepared(pg->connection, PINNED_NAME, filled.count, filled.values,
+                                      filled.lengths, filled.formats, 1);
+    return answer_take(pg, result, sql, rows, error);
 }
 
 skald_status skald_pg_script(skald_pg *pg, const char *sql, skald_error *error)

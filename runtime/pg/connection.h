@@ -45,6 +45,13 @@ skald_status skald_pg_run(skald_pg *pg, skald_rows **rows, const char *sql, size
 skald_status skald_pg_run_binary(skald_pg *pg, skald_rows **rows, const char *sql, size_t count,
                                  const skald_param *params, skald_error *error);
 
+/* The same for one question that is asked again and again: it is planned once per connection, and
+ * made to walk an index in its order, because a plan made while a table was empty would stay bad
+ * when it grows. One such question per connection, whose text lives as long as it; the connection
+ * is not for statements that need other plans. Behind a pooler it is planned each time. */
+skald_status skald_pg_run_pinned(skald_pg *pg, skald_rows **rows, const char *sql, size_t count,
+                                 const skald_param *params, skald_error *error);
+
 /* Runs several statements separated by ";", without parameters, in one implicit transaction. */
 skald_status skald_pg_script(skald_pg *pg, const char *sql, skald_error *error);
 
