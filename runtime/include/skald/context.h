@@ -57,11 +57,12 @@ SKALD_API skald_status skald_query_params(skald_context *context, struct pg_resu
 
 #ifndef __cplusplus
 #define skald_exec(context, ...) skald_exec_params((context), SKALD_SQL(__VA_ARGS__))
-#define skald_query(context, result, ...) skald_query_params((context), (result), SKALD_SQL(__VA_ARGS__))
+#define skald_query(context, result, ...)                                                          \
+    skald_query_params((context), (result), SKALD_SQL(__VA_ARGS__))
 #endif
 
-/* Says why this message cannot be handled now and returns SKALD_FAILED, for `return skald_fail(...)`.
- * The text is kept with the message and shown to people. */
+/* Says why this message cannot be handled now and returns SKALD_FAILED, for `return
+ * skald_fail(...)`. The text is kept with the message and shown to people. */
 SKALD_API skald_status skald_fail(skald_context *context, const char *format, ...)
     SKALD_PRINTF(2, 3);
 

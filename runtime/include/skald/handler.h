@@ -19,13 +19,14 @@ extern "C" {
  * and all others go on. Return skald_fail() to say why.
  *
  * It can run more than once for the same message when a transaction is rolled back, so it must not
- * keep effects outside the database that a repeat would double, unless it passes the message's id on
- * as an idempotency key. It runs on one of the service's worker threads; `message` and everything
- * reached from it is freed after the call. */
-typedef skald_status skald_handler_function(skald_context *context, const ProtobufCMessage *message);
+ * keep effects outside the database that a repeat would double, unless it passes the message's id
+ * on as an idempotency key. It runs on one of the service's worker threads; `message` and
+ * everything reached from it is freed after the call. */
+typedef skald_status skald_handler_function(skald_context *context,
+                                            const ProtobufCMessage *message);
 
-/* One row: this type is handled by that function. A constant that the program keeps alive as long as
- * the service. SKALD_HANDLER makes one; C++ and other languages fill it themselves. */
+/* One row: this type is handled by that function. A constant that the program keeps alive as long
+ * as the service. SKALD_HANDLER makes one; C++ and other languages fill it themselves. */
 typedef struct skald_handler {
     const char *name; /* for logs and errors */
     const ProtobufCMessageDescriptor *descriptor;
@@ -36,15 +37,16 @@ typedef struct skald_handler {
 }
 #endif
 
-/* Defines a typed handler called `name` for the message whose lower-case protobuf-c prefix is given:
+/* Defines a typed handler called `name` for the message whose lower-case protobuf-c prefix is
+ * given:
  *
  *     SKALD_HANDLER(on_order_created, shop__v1__order_created)
  *     {
  *         return skald_exec(context, "INSERT INTO payment(order_id) VALUES ($1)", event->order_id);
  *     }
  *
- * The body sees `skald_context *context` and `const Shop__V1__OrderCreated *event`. `name` can then be
- * passed to skald_follow. */
+ * The body sees `skald_context *context` and `const Shop__V1__OrderCreated *event`. `name` can then
+ * be passed to skald_follow. */
 #define SKALD_HANDLER(handler_name, prefix)                                                        \
     static skald_status handler_name##_typed(                                                      \
         skald_context *context, const __typeof__(*prefix##__unpack(NULL, 0, NULL)) *event);        \

@@ -1,4 +1,5 @@
-/* How a service tells what happens to it. One line per fact: an id that never changes, then words. */
+/* How a service tells what happens to it. One line per fact: an id that never changes, then words.
+ */
 #ifndef SKALD_LOG_H
 #define SKALD_LOG_H
 

@@ -26,10 +26,10 @@ typedef enum skald_kind {
 
 /* Text fields are UTF-8, end with NUL, and are NULL where the message does not carry them. */
 typedef struct skald_message {
-    int64_t position;           /* place in the origin's outbox; the stream sequence in a stream that
-                                   Skald did not write */
-    int64_t previous;           /* position before this one in the same lane; -1: unknown */
-    uint32_t partition;         /* of the key, in the origin's count of partitions */
+    int64_t position;   /* place in the origin's outbox; the stream sequence in a stream that
+                           Skald did not write */
+    int64_t previous;   /* position before this one in the same lane; -1: unknown */
+    uint32_t partition; /* of the key, in the origin's count of partitions */
     skald_kind kind;
     const char *id;             /* CloudEvents id; a UUIDv7 where Skald wrote it */
     const char *source;         /* CloudEvents source: the service that published it, "/orders" */
@@ -40,8 +40,8 @@ typedef struct skald_message {
     const char *causation_id;   /* the id of the message that led to this one */
     const char *traceparent;    /* W3C trace context, passed through as it came */
     const char *tracestate;
-    const char *headers;        /* the user's own headers, one "name: value\n" line each */
-    int64_t time_us;            /* when it was published, microseconds since 1970-01-01 UTC */
+    const char *headers; /* the user's own headers, one "name: value\n" line each */
+    int64_t time_us;     /* when it was published, microseconds since 1970-01-01 UTC */
     skald_bytes body;
 } skald_message;
 

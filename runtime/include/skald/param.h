@@ -63,8 +63,8 @@ static inline skald_param skald_boolean(bool value)
 
 static inline skald_param skald_bytea(const void *data, size_t size)
 {
-    skald_param param = {data != NULL || size == 0 ? SKALD_PARAM_BYTES : SKALD_PARAM_NULL,
-                         data, size, 0, 0.0};
+    skald_param param = {data != NULL || size == 0 ? SKALD_PARAM_BYTES : SKALD_PARAM_NULL, data,
+                         size, 0, 0.0};
     return param;
 }
 
@@ -91,10 +91,15 @@ static inline skald_param skald_param_same(skald_param param)
 
 /* SKALD_SQL("... $1 $2", a, b) becomes the three arguments: sql, count, params. At most 12 values;
  * for more, pass an array to the function itself. */
-#define SKALD_SQL(...) SKALD_SQL_PICK_(__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)(__VA_ARGS__)
+#define SKALD_SQL(...)                                                                             \
+    SKALD_SQL_PICK_(__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0)(__VA_ARGS__)
 #define SKALD_SQL_PICK_(sql, a, b, c, d, e, f, g, h, i, j, k, l, count, ...) SKALD_SQL_##count##_
 #define SKALD_SQL_0_(sql) (sql), 0, NULL
-#define SKALD_SQL_N_(sql, count, ...) (sql), (count), (const skald_param[]){__VA_ARGS__}
+#define SKALD_SQL_N_(sql, count, ...)                                                              \
+    (sql), (count), (const skald_param[])                                                          \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 #define SKALD_P_(value) SKALD_PARAM(value)
 #define SKALD_SQL_1_(q, a) SKALD_SQL_N_(q, 1, SKALD_P_(a))
 #define SKALD_SQL_2_(q, a, b) SKALD_SQL_N_(q, 2, SKALD_P_(a), SKALD_P_(b))

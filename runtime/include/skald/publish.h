@@ -22,9 +22,9 @@ typedef struct skald_header {
 /* Everything is optional but the key outside a handler. Fields left zero are inherited from the
  * message in hand, or made. */
 typedef struct skald_publish_options {
-    size_t size;             /* sizeof(skald_publish_options) */
-    const char *key;         /* what order is kept for; in a handler: that of the message in hand */
-    const char *id;          /* a UUID; default: a new UUIDv7 */
+    size_t size;     /* sizeof(skald_publish_options) */
+    const char *key; /* what order is kept for; in a handler: that of the message in hand */
+    const char *id;  /* a UUID; default: a new UUIDv7 */
     const char *correlation_id; /* default: that of the message in hand, else the event's own id */
     const char *causation_id;   /* default: the id of the message in hand */
     const char *traceparent;    /* W3C; default: that of the message in hand */
@@ -33,12 +33,15 @@ typedef struct skald_publish_options {
     size_t header_count;
 } skald_publish_options;
 
-#define SKALD_PUBLISH_OPTIONS_INIT {.size = sizeof(skald_publish_options)}
+#define SKALD_PUBLISH_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        .size = sizeof(skald_publish_options)                                                      \
+    }
 
-/* Publishes `event` in the handler's transaction; the key, correlation, trace and the user's headers
- * are inherited from the message in hand. The event is encoded during the call. SKALD_INVALID for a
- * message that cannot be encoded (a NULL string in a repeated field, invalid UTF-8), SKALD_FULL above
- * SKALD_BODY_SIZE_MAX, SKALD_NO_MEMORY. Thread: the handler's. */
+/* Publishes `event` in the handler's transaction; the key, correlation, trace and the user's
+ * headers are inherited from the message in hand. The event is encoded during the call.
+ * SKALD_INVALID for a message that cannot be encoded (a NULL string in a repeated field, invalid
+ * UTF-8), SKALD_FULL above SKALD_BODY_SIZE_MAX, SKALD_NO_MEMORY. Thread: the handler's. */
 SKALD_API skald_status skald_publish(skald_context *context, const ProtobufCMessage *event);
 
 /* The same, with options (NULL: none). */

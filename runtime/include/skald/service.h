@@ -18,22 +18,22 @@ typedef struct skald_service skald_service;
 
 /* Zero means default everywhere. Strings are copied. */
 typedef struct skald_options {
-    size_t size;            /* sizeof(skald_options) */
-    const char *database;   /* libpq connection string or URI; default: libpq's PG* variables */
-    const char *nats_url;   /* default: NATS_URL; with neither, the service follows only itself,
-                               straight from its outbox */
-    uint32_t partitions;    /* of the service's own events; fixed at its first start; 16 */
-    uint32_t workers;       /* threads that run handlers, each with a connection; 4 */
-    uint32_t batch_max;     /* messages in one transaction, at most; 256 */
-    uint32_t lease_ms;      /* after this long without a sign of life a process has lost its
-                               partitions; 5000, at least 500 */
-    uint32_t drain_ms;      /* how long a stop waits for handlers in hand; 15000 */
-    skald_backoff retry;    /* between attempts of a message whose handler failed */
-    const char *allow;      /* names of unsafe settings that are accepted, separated by blanks;
-                               default: SKALD_ALLOW */
+    size_t size;             /* sizeof(skald_options) */
+    const char *database;    /* libpq connection string or URI; default: libpq's PG* variables */
+    const char *nats_url;    /* default: NATS_URL; with neither, the service follows only itself,
+                                straight from its outbox */
+    uint32_t partitions;     /* of the service's own events; fixed at its first start; 16 */
+    uint32_t workers;        /* threads that run handlers, each with a connection; 4 */
+    uint32_t batch_max;      /* messages in one transaction, at most; 256 */
+    uint32_t lease_ms;       /* after this long without a sign of life a process has lost its
+                                partitions; 5000, at least 500 */
+    uint32_t drain_ms;       /* how long a stop waits for handlers in hand; 15000 */
+    skald_backoff retry;     /* between attempts of a message whose handler failed */
+    const char *allow;       /* names of unsafe settings that are accepted, separated by blanks;
+                                default: SKALD_ALLOW */
     skald_log_function *log; /* default: logfmt lines on stderr, level by SKALD_LOG */
     void *log_user;
-    void *user;             /* for skald_context_user */
+    void *user; /* for skald_context_user */
     /* Called once by skald_service_run and skald_main when the service runs, on their thread; any
      * other status than SKALD_OK stops the service with `error`. */
     skald_status (*on_start)(skald_service *service, void *user, skald_error *error);
@@ -43,7 +43,10 @@ typedef struct skald_options {
     void (*on_stop)(skald_service *service, void *user);
 } skald_options;
 
-#define SKALD_OPTIONS_INIT {.size = sizeof(skald_options)}
+#define SKALD_OPTIONS_INIT                                                                         \
+    {                                                                                              \
+        .size = sizeof(skald_options)                                                              \
+    }
 
 #define SKALD_WORKERS_DEFAULT 4u
 #define SKALD_WORKERS_MAX 64u
@@ -53,10 +56,10 @@ typedef struct skald_options {
 #define SKALD_LEASE_MS_MIN 500u
 #define SKALD_DRAIN_MS_DEFAULT 15000u
 
-/* Makes a service that does nothing yet. `name` is lower-case letters, digits and "-", begins with a
- * letter, has at most 32 characters, and is the name of its stream. No I/O. A wrong name or option is
- * remembered and answered by skald_service_start. NULL only when memory is exhausted; every call
- * below accepts NULL. Free with skald_service_free. */
+/* Makes a service that does nothing yet. `name` is lower-case letters, digits and "-", begins with
+ * a letter, has at most 32 characters, and is the name of its stream. No I/O. A wrong name or
+ * option is remembered and answered by skald_service_start. NULL only when memory is exhausted;
+ * every call below accepts NULL. Free with skald_service_free. */
 SKALD_API skald_service *skald_service_open(const char *name, const skald_options *options);
 
 /* Where a follower that is seen for the first time begins. Later starts go on from its position. */
@@ -67,23 +70,26 @@ typedef enum skald_follow_from {
 } skald_follow_from;
 
 typedef struct skald_follow_options {
-    size_t size;            /* sizeof(skald_follow_options) */
-    const char *name;       /* the follower's name in this service; default: the stream's name. Two
-                               names follow the same stream independently */
+    size_t size;      /* sizeof(skald_follow_options) */
+    const char *name; /* the follower's name in this service; default: the stream's name. Two
+                         names follow the same stream independently */
     skald_follow_from from;
-    int64_t from_time_us;   /* microseconds since 1970-01-01 UTC */
-    bool foreign;           /* the stream is not written by Skald: the position is the stream
-                               sequence, and repeats are known by ce-id or Nats-Msg-Id */
-    const char *foreign_type; /* type of foreign messages without ce-type */
+    int64_t from_time_us;        /* microseconds since 1970-01-01 UTC */
+    bool foreign;                /* the stream is not written by Skald: the position is the stream
+                                    sequence, and repeats are known by ce-id or Nats-Msg-Id */
+    const char *foreign_type;    /* type of foreign messages without ce-type */
     uint32_t foreign_partitions; /* how many partitions to divide a foreign stream in; 16 */
 } skald_follow_options;
 
-#define SKALD_FOLLOW_OPTIONS_INIT {.size = sizeof(skald_follow_options)}
+#define SKALD_FOLLOW_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        .size = sizeof(skald_follow_options)                                                       \
+    }
 
-/* Follows `stream` (the name of a service, this one included, or of a foreign stream) with a handler
- * for one message type. Call it once per handler, before the start; several calls for one follower
- * add handlers, a second handler for the same type is SKALD_INVALID. Messages of types without a
- * handler are skipped and counted. What is wrong is remembered and answered by
+/* Follows `stream` (the name of a service, this one included, or of a foreign stream) with a
+ * handler for one message type. Call it once per handler, before the start; several calls for one
+ * follower add handlers, a second handler for the same type is SKALD_INVALID. Messages of types
+ * without a handler are skipped and counted. What is wrong is remembered and answered by
  * skald_service_start too. */
 SKALD_API skald_status skald_follow(skald_service *service, const char *stream,
                                     const skald_handler *handler);
@@ -102,10 +108,10 @@ SKALD_API skald_status skald_service_start(skald_service *service, skald_error *
 /* Asks a running service to stop; returns at once. Async-signal-safe. Any thread. */
 SKALD_API void skald_service_request_stop(skald_service *service);
 
-/* Drains: takes no new messages, finishes those in hand (for drain_ms at most), gives the partitions
- * back so that others take them at once, and ends all threads. SKALD_TIMEOUT when a handler did not
- * return in time (its transaction is then rolled back by PostgreSQL and its message handled by
- * whoever has the partition next; the process should exit). Not from a handler. */
+/* Drains: takes no new messages, finishes those in hand (for drain_ms at most), gives the
+ * partitions back so that others take them at once, and ends all threads. SKALD_TIMEOUT when a
+ * handler did not return in time (its transaction is then rolled back by PostgreSQL and its message
+ * handled by whoever has the partition next; the process should exit). Not from a handler. */
 SKALD_API skald_status skald_service_stop(skald_service *service, skald_error *error);
 
 /* Starts, waits until a stop is requested, stops. Not from a handler. */
@@ -115,21 +121,21 @@ SKALD_API skald_status skald_service_run(skald_service *service, skald_error *er
 SKALD_API void skald_service_free(skald_service *service);
 
 /* The whole main() of a service: handles SIGTERM and SIGINT (drain; the second one leaves at once),
- * `run` (the default), `--help` and `--version`, runs, frees the service, prints what is wrong as one
- * sentence on stderr and returns the exit code: 0, or sysexits' 64 usage, 69 servers cannot be
- * reached, 70 internal, 75 drain took too long, 77 unsafe setting refused, 78 wrong option or schema.
- * Call it from the thread that main() runs on, before others are started. */
+ * `run` (the default), `--help` and `--version`, runs, frees the service, prints what is wrong as
+ * one sentence on stderr and returns the exit code: 0, or sysexits' 64 usage, 69 servers cannot be
+ * reached, 70 internal, 75 drain took too long, 77 unsafe setting refused, 78 wrong option or
+ * schema. Call it from the thread that main() runs on, before others are started. */
 SKALD_API int skald_main(skald_service *service, int argc, char **argv);
 
 /* What a process has done since its start. */
 typedef struct skald_counters {
-    uint64_t handled;   /* messages whose handler's effects were committed */
-    uint64_t skipped;   /* messages of types without a handler */
-    uint64_t repeated;  /* messages seen again and not applied again */
-    uint64_t failed;    /* attempts that failed */
-    uint64_t set_aside; /* messages that could not be decoded */
-    uint64_t batches;   /* transactions that moved a position */
-    uint64_t relayed;   /* outbox rows confirmed by the stream, by this process as relay */
+    uint64_t handled;         /* messages whose handler's effects were committed */
+    uint64_t skipped;         /* messages of types without a handler */
+    uint64_t repeated;        /* messages seen again and not applied again */
+    uint64_t failed;          /* attempts that failed */
+    uint64_t set_aside;       /* messages that could not be decoded */
+    uint64_t batches;         /* transactions that moved a position */
+    uint64_t relayed;         /* outbox rows confirmed by the stream, by this process as relay */
     uint64_t partitions_held; /* now */
     bool relay_leads;         /* now */
 } skald_counters;
