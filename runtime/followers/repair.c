@@ -1,5 +1,7 @@
 /* A mirror has lost something: the origin's relay still has it in its outbox. */
 #include "base/clock.h"
+#include "codec/decode.h"
+#include "codec/encode.h"
 #include "followers/feeder_inside.h"
 #include "followers/worker.h"
 #include "skald/v1/relay.pb-c.h"
@@ -43,16 +45,18 @@ static bool header_is(const skald_nats_view *view, const char *name)
 
 static void answer_end(answer *answered, const skald_nats_view *view)
 {
-    Skald__V1__MissingEnd *end =
-        skald__v1__missing_end__unpack(NULL, view->body.size, view->body.data);
-    if (end == NULL)
-        return;
-    answered->sent_count = end->sent_count;
-    answered->trimmed_position = end->trimmed_position;
-    answered->more = end->more;
-    skald__v1__missing_end__free_unpacked(end, NULL);
-    atomic_store(&answered->ended, true);
-    skald_bell_ring(&answered->bell);
+    skald_arena arena = {0};
+    const ProtobufCMessage *decoded = NULL;
+    if (skald_decode(&decoded, &skald__v1__missing_end__descriptor, view->body, &arena, NULL) ==
+        SKALD_OK) {
+        const Skald__V1__MissingEnd *end = (const Skald__V1__MissingEnd *)decoded;
+        answered->sent_count = end->sent_count;
+        answered->trimmed_position = end->trimmed_position;
+        answered->more = end->more;
+        atomic_store(&answered->ended, true);
+        skald_bell_ring(&answered->bell);
+    }
+    skald_arena_done(&arena);
 }
 
 static void answer_received(void *user, const skald_nats_view *view)
@@ -76,8 +80,18 @@ static void answer_received(void *user, const skald_nats_view *view)
     answered->count++;
 }
 
-static skald_status ask(skald_feeder *feeder, const loss *lost, answer *answered,
-                        skald_error *error)
+static void answer_await(skald_feeder *feeder, answer *answered)
+{
+    uint64_t heard = 0;
+    const uint64_t deadline_ms = skald_clock_ms() + ANSWER_MS_MAX;
+    while (!atomic_load(&answered->ended) && skald_clock_ms() < deadline_ms &&
+           !atomic_load(&feeder->stopping))
+        skald_bell_wait(&answered->bell, &heard, 100);
+}
+
+/* Asks, and collects what comes until the end of the answer or of our patience. */
+static skald_status question_ask(skald_feeder *feeder, const loss *lost, answer *answered,
+                                 skald_error *error)
 {
     const skald_follower *follower = feeder->follower;
     Skald__V1__MissingRequest request = SKALD__V1__MISSING_REQUEST__INIT;
@@ -85,30 +99,37 @@ static skald_status ask(skald_feeder *feeder, const loss *lost, answer *answered
     request.partition = lost->partition;
     request.after_position = lost->after;
     request.before_position = lost->before;
-    uint8_t body[SKALD_FOLLOWER_NAME_SIZE + 64];
-    const size_t size = skald__v1__missing_request__pack(&request, body);
     char subject[SKALD_FOLLOWER_NAME_SIZE + 32];
     snprintf(subject, sizeof subject, "skald.relay.%s.missing", follower->stream);
+    skald_arena arena = {0};
+    skald_bytes body;
     skald_nats_question *question = NULL;
-    const skald_status status =
-        skald_nats_ask(&question, follower->hub->nats, subject, (skald_bytes){body, size},
-                       answer_received, answered, error);
+    skald_status status = skald_encode(&body, &request.base, &arena, error);
+    if (status == SKALD_OK)
+        status = skald_nats_ask(&question, follower->hub->nats, subject, body, answer_received,
+                                answered, error);
+    skald_arena_done(&arena);
     if (status != SKALD_OK)
         return status;
-    uint64_t heard = 0;
-    const uint64_t deadline_ms = skald_clock_ms() + ANSWER_MS_MAX;
-    while (!atomic_load(&answered->ended) && skald_clock_ms() < deadline_ms &&
-           !atomic_load(&feeder->stopping))
-        skald_bell_wait(&answered->bell, &heard, 100);
+    answer_await(feeder, answered);
     skald_nats_question_close(question);
-    if (!atomic_load(&answered->ended) || answered->count != answered->sent_count)
-        return skald_error_set(
-            error, SKALD_TIMEOUT,
-            "stream \"%s\" has lost positions %lld to %lld of partition %u, and the "
-            "relay of \"%s\" does not answer",
-            follower->stream, (long long)lost->after + 1, (long long)lost->before - 1,
-            lost->partition, follower->stream);
     return SKALD_OK;
+}
+
+static skald_status ask(skald_feeder *feeder, const loss *lost, answer *answered,
+                        skald_error *error)
+{
+    const skald_status status = question_ask(feeder, lost, answered, error);
+    if (status != SKALD_OK)
+        return status;
+    if (atomic_load(&answered->ended) && answered->count == answered->sent_count)
+        return SKALD_OK;
+    const char *stream = feeder->follower->stream;
+    return skald_error_set(error, SKALD_TIMEOUT,
+                           "stream \"%s\" has lost positions %lld to %lld of partition %u, and the "
+                           "relay of \"%s\" does not answer",
+                           stream, (long long)lost->after + 1, (long long)lost->before - 1,
+                           lost->partition, stream);
 }
 
 static bool loss_find(const skald_lane *lane, loss *out)

@@ -1,10 +1,9 @@
 /* Packs and sends proto/skald/v1/relay.proto's ReachedReport. */
 #include "followers/report.h"
+#include "codec/encode.h"
 #include "skald/v1/relay.pb-c.h"
 
 #include <stdio.h>
-
-enum { REPORT_SIZE_MAX = 4096 };
 
 void skald_report_reached(skald_nats *nats, const char *service, const skald_follower *follower,
                           const skald_positions *positions)
@@ -19,15 +18,12 @@ void skald_report_reached(skald_nats *nats, const char *service, const skald_fol
     report.follower = (char *)(uintptr_t)follower->name;
     report.positions = reached;
     report.n_positions = positions->count;
-    uint8_t body[REPORT_SIZE_MAX];
-    if (skald__v1__reached_report__get_packed_size(&report) > sizeof body)
-        return;
     char subject[128];
     snprintf(subject, sizeof subject, "skald.relay.%s.reached", follower->stream);
-    const skald_nats_view view = {
-        .subject = subject,
-        .body = {body, skald__v1__reached_report__pack(&report, body)},
-    };
-    skald_error ignored;
-    (void)skald_nats_send(nats, &view, &ignored);
+    skald_arena arena = {0};
+    skald_nats_view view = {.subject = subject};
+    /* Whatever goes wrong here is made good by the next report. */
+    if (skald_encode(&view.body, &report.base, &arena, NULL) == SKALD_OK)
+        (void)skald_nats_send(nats, &view, NULL);
+    skald_arena_done(&arena);
 }
