@@ -104,6 +104,24 @@ static bool wait_for_mails(demo_run *demo)
     return true;
 }
 
+static int64_t count_open(const demo_run *demo)
+{
+    return database_number(demo->shop.databases[SERVICE_ORDERS],
+                           "SELECT count(*) FROM orders WHERE state = 'created'");
+}
+
+/* The outage must be felt, also where machines are slow: until an order was confirmed in it, or
+ * none of those placed can be any more. */
+static bool wait_for_confirmation(demo_run *demo, int64_t confirmed_before)
+{
+    while (count_confirmed(demo) == confirmed_before && count_open(demo) > 0) {
+        if (!shop_is_well(&demo->shop))
+            return false;
+        setting_sleep_ms(LOOK_MS);
+    }
+    return true;
+}
+
 /* Stops the e-mail service after a third of the orders and starts it again after two thirds. */
 static bool stop_email_for_a_while(demo_run *demo)
 {
@@ -115,7 +133,7 @@ static bool stop_email_for_a_while(demo_run *demo)
     if (!shop_stop_service(&demo->shop, SERVICE_EMAIL))
         return false;
     const int64_t confirmed = count_confirmed(demo);
-    if (!wait_for_answers(demo, 2 * third))
+    if (!wait_for_answers(demo, 2 * third) || !wait_for_confirmation(demo, confirmed))
         return false;
     demo->report.confirmed_meanwhile = count_confirmed(demo) - confirmed;
     demo->report.backlog_max = count_confirmed(demo) - count_mails(demo);
@@ -130,8 +148,7 @@ static bool stop_email_for_a_while(demo_run *demo)
 /* What is still to be done, over all services; 0 when everything has ended. */
 static int64_t count_unfinished(const demo_run *demo)
 {
-    const int64_t open = database_number(demo->shop.databases[SERVICE_ORDERS],
-                                         "SELECT count(*) FROM orders WHERE state = 'created'");
+    const int64_t open = count_open(demo);
     const int64_t told =
         database_number(demo->shop.databases[SERVICE_ANALYTICS],
                         "SELECT coalesce(sum(confirmed + cancelled), 0) FROM daily");
