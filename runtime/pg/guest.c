@@ -5,6 +5,16 @@
 #include "pg/rows.h"
 
 #include <libpq-fe.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Texts are UTF-8. With another client encoding PostgreSQL would take them for something else and
+ * store a key that is not the one its partition was made of. */
+static bool encoding_fits(const PGconn *connection)
+{
+    const char *encoding = PQparameterStatus(connection, "client_encoding");
+    return encoding == NULL || strcmp(encoding, "UTF8") == 0 || strcmp(encoding, "SQL_ASCII") == 0;
+}
 
 static skald_status ready_check(const PGconn *connection, skald_error *error)
 {
@@ -15,6 +25,10 @@ static skald_status ready_check(const PGconn *connection, skald_error *error)
     if (PQpipelineStatus(connection) != PQ_PIPELINE_OFF)
         return skald_error_set(error, SKALD_INVALID,
                                "the connection is in pipeline mode; leave it before publishing");
+    if (!encoding_fits(connection))
+        return skald_error_set(error, SKALD_INVALID,
+                               "the connection's client_encoding is %s; set it to UTF8",
+                               PQparameterStatus(connection, "client_encoding"));
     switch (PQtransactionStatus(connection)) {
     case PQTRANS_INERROR:
         return skald_error_set(error, SKALD_INVALID,

@@ -8,8 +8,8 @@
 struct pg_conn;
 
 /* Runs `sql` in whatever transaction is open and tells how many rows it touched. SKALD_INVALID when
- * the connection is NULL, in pipeline mode, busy with another statement, or in a transaction that
- * has failed already; other statuses as skald_pg_run. */
+ * the connection is NULL, in pipeline mode, not in UTF-8, busy with another statement, or in a
+ * transaction that has failed already; other statuses as skald_pg_run. */
 skald_status skald_pg_guest_run(struct pg_conn *connection, uint64_t *touched, const char *sql,
                                 size_t count, const skald_param *params, skald_error *error);
 

@@ -53,9 +53,10 @@ SKALD_API skald_status skald_publish_with(skald_context *context, const Protobuf
  * skald_ring so that the relay need not wait for its next look.
  *
  * The service must have been started. options->key must be given. SKALD_INVALID also when the
- * connection is in pipeline mode, is another database's, or its transaction has already failed;
- * SKALD_UNAVAILABLE when the connection is lost; SKALD_DATABASE with a SQLSTATE when the INSERT was
- * refused (the transaction must then be rolled back). Any thread that owns the connection. */
+ * connection is in pipeline mode, is another database's, its client_encoding is not UTF8, or its
+ * transaction has already failed; SKALD_UNAVAILABLE when the connection is lost; SKALD_DATABASE with
+ * a SQLSTATE when the INSERT was refused (the transaction must then be rolled back). Any thread that
+ * owns the connection. */
 SKALD_API skald_status skald_publish_on(skald_service *service, struct pg_conn *connection,
                                         const ProtobufCMessage *event,
                                         const skald_publish_options *options, skald_error *error);

@@ -287,6 +287,19 @@ static void test_a_connection_that_cannot_take_it_is_refused_and_left_as_it_was(
     PQfinish(connection);
 }
 
+static void test_a_connection_that_would_garble_texts_is_refused(void **state)
+{
+    (void)state;
+    const char *database = database_of("orders");
+    PGconn *connection = user_connect(database);
+    user_run(connection, "SET client_encoding = 'LATIN1'", PGRES_COMMAND_OK);
+    assert_status(skald_outbox_write_on(connection, "orders", &one, &error), SKALD_INVALID, &error);
+    assert_contains(error.text, "LATIN1");
+    user_run(connection, "RESET client_encoding", PGRES_COMMAND_OK);
+    assert_ok(skald_outbox_write_on(connection, "orders", &one, &error), &error);
+    PQfinish(connection);
+}
+
 static void test_a_lost_connection_is_unavailable(void **state)
 {
     (void)state;
@@ -322,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_without_a_transaction_the_event_is_its_own),
         cmocka_unit_test(test_another_services_database_is_refused),
         cmocka_unit_test(test_a_connection_that_cannot_take_it_is_refused_and_left_as_it_was),
+        cmocka_unit_test(test_a_connection_that_would_garble_texts_is_refused),
         cmocka_unit_test(test_a_lost_connection_is_unavailable),
         cmocka_unit_test(test_what_postgresql_refuses_has_its_sqlstate),
     };
