@@ -78,16 +78,48 @@ void pair_child_stop(test_child *child)
     " FROM skald.position AS p JOIN skald.process AS o ON o.id = p.holder"                         \
     " WHERE o.expires_at > clock_timestamp() AND p.follower <> '@relay'"
 
-const char *pair_shares(const counting_pair *pair)
+bool pair_shares_are(const counting_pair *pair, const char *shares)
 {
-    return database_text(pair->following,
-                         "SELECT string_agg(share::text, '/' ORDER BY share DESC)"
+    const char *found = database_text(
+        pair->following, "SELECT string_agg(share::text, '/' ORDER BY share DESC)"
                          " FROM (SELECT count(*) AS share" HELD " GROUP BY o.id) AS shares");
+    return strcmp(found, shares) == 0;
 }
 
-int64_t pair_share_of(const counting_pair *pair, pid_t pid)
+bool pair_has_all(const counting_pair *pair, const test_child *child)
 {
     char sql[256];
-    snprintf(sql, sizeof sql, "SELECT count(*)" HELD " AND o.pid = %d", (int)pid);
-    return database_integer(pair->following, sql);
+    snprintf(sql, sizeof sql, "SELECT count(*)" HELD " AND o.pid = %d", (int)child_pid(child));
+    return database_integer(pair->following, sql) == SKALD_PARTITIONS_DEFAULT;
+}
+
+void pair_outlives_kill(counting_pair *pair)
+{
+    test_child *killed = counting_child(&pair->child);
+    test_child *staying = counting_child(&pair->child);
+    WAIT_UNTIL(pair_load(pair) && pair_shares_are(pair, "8/8"));
+
+    child_signal(killed, SIGKILL);
+
+    WAIT_UNTIL(pair_load(pair) && pair_has_all(pair, staying));
+    pair_expect(pair);
+    child_free(killed);
+    pair_child_stop(staying);
+}
+
+void pair_outlives_freeze(counting_pair *pair)
+{
+    test_child *frozen = counting_child(&pair->child);
+    test_child *staying = counting_child(&pair->child);
+    for (int round = 0; round < 3; round++) {
+        WAIT_UNTIL(pair_load(pair) && pair_shares_are(pair, "8/8"));
+        child_pause(frozen);
+        WAIT_UNTIL(pair_load(pair) && pair_has_all(pair, staying));
+        child_resume(frozen);
+    }
+    WAIT_UNTIL(pair_load(pair) && pair_shares_are(pair, "8/8"));
+
+    pair_expect(pair);
+    pair_child_stop(frozen);
+    pair_child_stop(staying);
 }

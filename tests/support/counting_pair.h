@@ -29,8 +29,13 @@ void pair_expect(const counting_pair *pair);
 /* SIGTERM drains a follower: it ends with 0. Frees it. */
 void pair_child_stop(test_child *child);
 
-/* How the partitions are shared among living processes: "8/8". With a `pid`, how many it has. */
-const char *pair_shares(const counting_pair *pair);
-int64_t pair_share_of(const counting_pair *pair, pid_t pid);
+/* Are the partitions shared among living processes like this: "8/8"? Has one of them all? */
+bool pair_shares_are(const counting_pair *pair, const char *shares);
+bool pair_has_all(const counting_pair *pair, const test_child *child);
+
+/* Two stories that must end well however the followers reach their database: of two processes one
+ * is killed, or freezes three times for longer than its lease and wakes again. */
+void pair_outlives_kill(counting_pair *pair);
+void pair_outlives_freeze(counting_pair *pair);
 
 #endif

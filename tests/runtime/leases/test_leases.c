@@ -12,16 +12,6 @@
 #include <signal.h>
 #include <time.h>
 
-static bool shares_are(const counting_pair *pair, const char *shares)
-{
-    return strcmp(pair_shares(pair), shares) == 0;
-}
-
-static bool has_all(const counting_pair *pair, const test_child *child)
-{
-    return pair_share_of(pair, child_pid(child)) == SKALD_PARTITIONS_DEFAULT;
-}
-
 /* --- partitions ----------------------------------------------------------------------------- */
 
 static void test_processes_share_the_partitions_evenly(void **state)
@@ -30,13 +20,13 @@ static void test_processes_share_the_partitions_evenly(void **state)
     counting_pair pair = pair_begin();
 
     test_child *first = counting_child(&pair.child);
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "16"));
+    WAIT_UNTIL(pair_load(&pair) && pair_shares_are(&pair, "16"));
     test_child *second = counting_child(&pair.child);
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
+    WAIT_UNTIL(pair_load(&pair) && pair_shares_are(&pair, "8/8"));
     test_child *third = counting_child(&pair.child);
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "6/5/5"));
+    WAIT_UNTIL(pair_load(&pair) && pair_shares_are(&pair, "6/5/5"));
     pair_child_stop(second);
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
+    WAIT_UNTIL(pair_load(&pair) && pair_shares_are(&pair, "8/8"));
 
     pair_expect(&pair);
     pair_child_stop(third);
@@ -52,7 +42,7 @@ static void test_a_process_that_stops_under_load_gives_its_partitions_back(void 
     counting_child_options long_lease = pair.child;
     long_lease.lease_ms = 3600 * 1000;
     test_child *leaving = counting_child(&long_lease);
-    WAIT_UNTIL(pair_load(&pair) && has_all(&pair, leaving));
+    WAIT_UNTIL(pair_load(&pair) && pair_has_all(&pair, leaving));
     test_child *staying = counting_child(&pair.child);
     WAIT_UNTIL(pair_load(&pair) &&
                database_integer(pair.following, "SELECT count(*) FROM skald.process") == 2);
@@ -61,7 +51,7 @@ static void test_a_process_that_stops_under_load_gives_its_partitions_back(void 
     WAIT_UNTIL(pair_load(&pair) && !child_running(leaving));
 
     assert_int_equal(child_wait(leaving), 0);
-    WAIT_UNTIL(pair_load(&pair) && has_all(&pair, staying));
+    WAIT_UNTIL(pair_load(&pair) && pair_has_all(&pair, staying));
     pair_expect(&pair);
     child_free(leaving);
     pair_child_stop(staying);
@@ -72,16 +62,7 @@ static void test_the_partitions_of_a_killed_process_move(void **state)
 {
     (void)state;
     counting_pair pair = pair_begin();
-    test_child *killed = counting_child(&pair.child);
-    test_child *staying = counting_child(&pair.child);
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
-
-    child_signal(killed, SIGKILL);
-
-    WAIT_UNTIL(pair_load(&pair) && has_all(&pair, staying));
-    pair_expect(&pair);
-    child_free(killed);
-    pair_child_stop(staying);
+    pair_outlives_kill(&pair);
     pair_end(&pair);
 }
 
@@ -89,19 +70,7 @@ static void test_a_process_that_freezes_and_wakes_changes_nothing_of_its_success
 {
     (void)state;
     counting_pair pair = pair_begin();
-    test_child *frozen = counting_child(&pair.child);
-    test_child *staying = counting_child(&pair.child);
-    for (int round = 0; round < 3; round++) {
-        WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
-        child_pause(frozen);
-        WAIT_UNTIL(pair_load(&pair) && has_all(&pair, staying));
-        child_resume(frozen);
-    }
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
-
-    pair_expect(&pair);
-    pair_child_stop(frozen);
-    pair_child_stop(staying);
+    pair_outlives_freeze(&pair);
     pair_end(&pair);
 }
 
@@ -187,7 +156,7 @@ static void test_a_process_frozen_in_a_transaction_does_not_block_its_successor(
     assert_true(database_integer(pair.following, "SELECT sessions_killed FROM pg_stat_database"
                                                  " WHERE datname = current_database()") > 0);
     child_resume(frozen);
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
+    WAIT_UNTIL(pair_load(&pair) && pair_shares_are(&pair, "8/8"));
     pair_expect(&pair);
     assert_int_equal(database_integer(pair.following, "SELECT n FROM hot"), pair.published);
     pair_child_stop(frozen);
@@ -233,7 +202,7 @@ static relays given_relays(void)
     given.leads = counting_child(&given.pair.child);
     WAIT_UNTIL(pair_load(&given.pair) && leads(&given, given.leads));
     given.stands_by = counting_child(&given.pair.child);
-    WAIT_UNTIL(pair_load(&given.pair) && shares_are(&given.pair, "8/8"));
+    WAIT_UNTIL(pair_load(&given.pair) && pair_shares_are(&given.pair, "8/8"));
     assert_true(leads(&given, given.leads));
     return given;
 }
@@ -275,7 +244,7 @@ static void test_a_relay_that_freezes_and_wakes_writes_nothing_into_its_successo
         child_pause(given.leads);
         WAIT_UNTIL(pair_load(&given.pair) && leads(&given, given.stands_by));
         child_resume(given.leads);
-        WAIT_UNTIL(pair_load(&given.pair) && shares_are(&given.pair, "8/8"));
+        WAIT_UNTIL(pair_load(&given.pair) && pair_shares_are(&given.pair, "8/8"));
         test_child *other = given.leads;
         given.leads = given.stands_by;
         given.stands_by = other;

@@ -9,18 +9,6 @@
 
 #include "pg/connection.h"
 
-#include <signal.h>
-
-static bool shares_are(const counting_pair *pair, const char *shares)
-{
-    return strcmp(pair_shares(pair), shares) == 0;
-}
-
-static bool has_all(const counting_pair *pair, const test_child *child)
-{
-    return pair_share_of(pair, child_pid(child)) == SKALD_PARTITIONS_DEFAULT;
-}
-
 /* A pair whose followers go through the pooler. */
 static counting_pair given_pooled(void)
 {
@@ -58,16 +46,7 @@ static void test_two_processes_share_and_one_that_is_killed_is_followed(void **s
 {
     (void)state;
     counting_pair pair = given_pooled();
-    test_child *killed = counting_child(&pair.child);
-    test_child *staying = counting_child(&pair.child);
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
-
-    child_signal(killed, SIGKILL);
-
-    WAIT_UNTIL(pair_load(&pair) && has_all(&pair, staying));
-    pair_expect(&pair);
-    child_free(killed);
-    pair_child_stop(staying);
+    pair_outlives_kill(&pair);
     pair_end(&pair);
 }
 
@@ -75,19 +54,7 @@ static void test_a_process_that_freezes_and_wakes_changes_nothing(void **state)
 {
     (void)state;
     counting_pair pair = given_pooled();
-    test_child *frozen = counting_child(&pair.child);
-    test_child *staying = counting_child(&pair.child);
-    for (int round = 0; round < 3; round++) {
-        WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
-        child_pause(frozen);
-        WAIT_UNTIL(pair_load(&pair) && has_all(&pair, staying));
-        child_resume(frozen);
-    }
-    WAIT_UNTIL(pair_load(&pair) && shares_are(&pair, "8/8"));
-
-    pair_expect(&pair);
-    pair_child_stop(frozen);
-    pair_child_stop(staying);
+    pair_outlives_freeze(&pair);
     pair_end(&pair);
 }
 
