@@ -16,7 +16,9 @@ enum {
     ANEW_DELAY_MS = 20, /* between two beginnings, so that many takings make one */
 };
 
-int64_t skald_feeder_begin(skald_feeder *feeder)
+/* The lowest position any lane of ours needs, -1 when none is ours; and lanes are told to take
+ * messages in again. */
+static int64_t lanes_rewind(skald_feeder *feeder)
 {
     skald_follower *follower = feeder->follower;
     int64_t lowest = -1;
@@ -72,7 +74,7 @@ static skald_status feed(skald_feeder *feeder, skald_error *error)
         return status;
     atomic_store(&feeder->doubt, false);
     atomic_store(&feeder->rewind, false);
-    const int64_t position = skald_feeder_begin(feeder);
+    const int64_t position = lanes_rewind(feeder);
     if (position < 0) {
         skald_bell_wait(&feeder->bell, &feeder->heard, IDLE_MS);
         return SKALD_OK;

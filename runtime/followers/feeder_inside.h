@@ -34,10 +34,6 @@ struct skald_feeder {
     bool outage;
 };
 
-/* The lowest position any lane of ours needs, -1 when none is ours; and lanes are told to take
- * messages in again. */
-int64_t skald_feeder_begin(skald_feeder *feeder);
-
 /* Messages in the lanes' queues. */
 uint64_t skald_feeder_queued(skald_feeder *feeder);
 

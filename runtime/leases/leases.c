@@ -152,13 +152,19 @@ static uint32_t name_hash(const char *name)
     return skald_partition_of(name, strlen(name), SKALD_PARTITIONS_MAX);
 }
 
+/* Does the row that was just read name this process? */
+static bool row_is_ours(const skald_leases *leases, uint32_t partition)
+{
+    return strcmp(leases->positions.rows[partition].holder, leases->options.process_id) == 0;
+}
+
 /* What the database says may differ from what we believe: somebody took it while we slept. */
 static void beliefs_correct(skald_leases *leases, duty *checked)
 {
     for (uint32_t i = 0; i < checked->partitions; i++) {
         const skald_position_row *row = &leases->positions.rows[i];
-        const bool ours = strcmp(row->holder, leases->options.process_id) == 0;
-        if (checked->epochs[i] >= 0 && (!ours || row->epoch != checked->epochs[i])) {
+        if (checked->epochs[i] >= 0 &&
+            (!row_is_ours(leases, i) || row->epoch != checked->epochs[i])) {
             skald_log_say(leases->options.log, SKALD_LOG_WARNING, "LEASE-LOST",
                           "partition %u of \"%s\" has another owner now", i, checked->name);
             partition_lost(leases, checked, i);
@@ -194,14 +200,13 @@ static skald_status partition_take(skald_leases *leases, duty *wanted, uint32_t 
                                    skald_error *error)
 {
     skald_taken taken;
-    const bool ours =
-        strcmp(leases->positions.rows[partition].holder, leases->options.process_id) == 0;
     /* Ours by name but not in our memory: after a moment of expiry, say. */
     const skald_status status =
-        ours ? skald_position_retake(&taken, leases->pg, wanted->name, partition,
-                                     leases->options.process_id, error)
-             : skald_position_take(&taken, leases->pg, wanted->name, partition,
-                                   leases->options.process_id, error);
+        row_is_ours(leases, partition)
+            ? skald_position_retake(&taken, leases->pg, wanted->name, partition,
+                                    leases->options.process_id, error)
+            : skald_position_take(&taken, leases->pg, wanted->name, partition,
+                                  leases->options.process_id, error);
     if (status == SKALD_OK && taken.taken)
         partition_taken(leases, wanted, partition, &taken);
     return status;
@@ -256,9 +261,8 @@ static skald_status move_make(skald_leases *leases, duty *shared, uint32_t parti
     const bool held = shared->epochs[partition] >= 0;
     if (held && (leaving || shared->leaving[partition] || move == SKALD_ASSIGNMENT_GIVE))
         return partition_give(leases, shared, partition, error);
-    const bool ours =
-        strcmp(leases->positions.rows[partition].holder, leases->options.process_id) == 0;
-    if (!held && !leaving && (move == SKALD_ASSIGNMENT_TAKE || ours))
+    const bool taking = move == SKALD_ASSIGNMENT_TAKE || row_is_ours(leases, partition);
+    if (!held && !leaving && taking)
         return partition_take(leases, shared, partition, error);
     return SKALD_OK;
 }
