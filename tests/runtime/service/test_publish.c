@@ -332,6 +332,68 @@ static void test_a_refused_call_fails_the_message_until_it_is_mended(void **stat
     service_end(probed);
 }
 
+/* Fails once, then writes down what it was told of its message, and answers. */
+SKALD_HANDLER(on_counted_telling, test__v1__counted)
+{
+    if (skald_context_attempt(context) == 0)
+        return skald_fail(context, "not yet");
+    const skald_message *message = skald_context_message(context);
+    Test__V1__Answered answered = TEST__V1__ANSWERED__INIT;
+    answered.key = event->key;
+    const skald_status status = skald_publish(context, &answered.base);
+    return status != SKALD_OK
+               ? status
+               : skald_exec(context, "INSERT INTO told VALUES ($1, $2, $3, $4, $5, $6)",
+                            message->key, skald_context_header(context, "TENANT"),
+                            skald_context_header(context, "nowhere"), message->traceparent,
+                            (const char *)skald_context_user(context), message->correlation_id);
+}
+
+static void test_a_handler_is_told_of_its_message_and_what_it_publishes_inherits(void **state)
+{
+    (void)state;
+    const char *handling = database_new();
+    database_run(handling, "CREATE TABLE told (key text, tenant text, nowhere text, trace text,"
+                           " whose text, correlation text)");
+    char whose[] = "ours";
+    skald_options options = SKALD_OPTIONS_INIT;
+    options.database = handling;
+    options.nats_url = servers_nats_url();
+    options.retry = (skald_backoff){1, 1};
+    options.user = whose;
+    skald_service *telling = skald_service_open("telling", &options);
+    assert_int_equal(skald_follow(telling, "telling", on_counted_telling), SKALD_OK);
+    assert_ok(skald_service_start(telling, &error), &error);
+
+    PGconn *own = PQconnectdb(handling);
+    const skald_header tenant = {"tenant", "acme"};
+    const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    Test__V1__Counted event = TEST__V1__COUNTED__INIT;
+    skald_publish_options published = SKALD_PUBLISH_OPTIONS_INIT;
+    published.key = "k";
+    published.correlation_id = "c-1";
+    published.traceparent = trace;
+    published.headers = &tenant;
+    published.header_count = 1;
+    assert_ok(skald_publish_on(telling, own, &event.base, &published, &error), &error);
+    skald_ring(telling);
+
+    WAIT_UNTIL(database_integer(handling, "SELECT count(*) FROM told") == 1);
+    assert_string_equal(database_text(handling, "SELECT concat_ws(' ', key, tenant, nowhere, trace,"
+                                                " whose, correlation) FROM told"),
+                        "k acme 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 ours c-1");
+    /* The answer goes on with key, correlation, trace and header, and names its cause. */
+    assert_int_equal(
+        database_integer(handling, "SELECT count(*) FROM skald.outbox AS a JOIN skald.outbox AS c"
+                                   " ON a.causation_id = c.event_id::text AND a.key = c.key"
+                                   " AND a.correlation_id = c.correlation_id"
+                                   " AND a.traceparent = c.traceparent AND a.headers = c.headers"
+                                   " WHERE a.type = 'test.v1.Answered'"),
+        1);
+    PQfinish(own);
+    service_end(telling);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_an_insert_that_postgresql_refuses_is_told_with_its_sqlstate, setup, teardown),
         cmocka_unit_test(test_a_refused_call_fails_the_message_until_it_is_mended),
+        cmocka_unit_test(test_a_handler_is_told_of_its_message_and_what_it_publishes_inherits),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
 }
