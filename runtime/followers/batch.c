@@ -10,6 +10,7 @@
 #include "followers/jobs.h"
 
 #include <assert.h>
+#include <skald/backoff.h>
 #include <skald/publish.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,7 +270,7 @@ static skald_status item_park(skald_batch *batch, skald_item *item, const skald_
 {
     item->attempts++;
     const uint32_t delay_ms =
-        skald_backoff_delay_ms(&batch->hub->retry, item->attempts, random_bits());
+        skald_backoff_delay_ms(NULL, item->attempts, random_bits());
     skald_status status = park_try(batch, item, delay_ms, reason, error);
     for (uint32_t tries = 1; status == SKALD_CONFLICT && tries < 10; tries++) {
         skald_clock_sleep_ms(tries);

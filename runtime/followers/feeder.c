@@ -7,6 +7,7 @@
 #include "leases/leases.h"
 
 #include <assert.h>
+#include <skald/backoff.h>
 #include <stdlib.h>
 
 enum {

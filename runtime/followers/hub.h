@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "nats/connection.h"
 
-#include <skald/backoff.h>
 #include <skald/service.h>
 #include <stdatomic.h>
 
@@ -33,7 +32,6 @@ typedef struct skald_hub {
     uint32_t partitions;     /* of the service's own events */
     uint32_t batch_max;
     uint32_t lanes_max; /* of all followers together */
-    skald_backoff retry;
     skald_nats *nats; /* NULL: without NATS */
     skald_log *log;
     void *user;

@@ -7,6 +7,7 @@
 #include "leases/leases.h"
 
 #include <assert.h>
+#include <skald/backoff.h>
 #include <stdlib.h>
 
 enum { IDLE_MS = 1000, OUTAGE_DELAY_MS_MIN = 100, OUTAGE_DELAY_MS_MAX = 2000 };

@@ -58,11 +58,6 @@ static skald_status limits_check(const skald_options *options, skald_error *erro
         if (status != SKALD_OK)
             return status;
     }
-    if (options->retry.delay_ms_max != 0 &&
-        options->retry.delay_ms_min > options->retry.delay_ms_max)
-        return skald_error_set(error, SKALD_INVALID,
-                               "skald_options.retry has delay_ms_min %u above delay_ms_max %u",
-                               options->retry.delay_ms_min, options->retry.delay_ms_max);
     return SKALD_OK;
 }
 

@@ -66,7 +66,6 @@ static void hub_fill(skald_service *service)
     hub->application = service->application;
     hub->batch_max = service->options.batch_max;
     hub->lanes_max = (service->follower_count + 1) * SKALD_PARTITIONS_MAX;
-    hub->retry = service->options.retry;
     hub->log = &service->log;
     hub->user = service->options.user;
 }

@@ -109,7 +109,7 @@ void counting_child_become(int argc, char **argv)
     options.database = argv[4];
     options.lease_ms = (uint32_t)atoi(argv[5]);
     options.workers = (uint32_t)atoi(argv[6]);
-    options.retry = (skald_backoff){1, 20};
+    options.policy = &(const skald_policy){.retry = "1ms..20ms"};
     handler_ms = atoi(argv[7]);
     skald_service *service = skald_service_open(argv[2], &options);
     (void)skald_follow(service, argv[3], counting_handler);

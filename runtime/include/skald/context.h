@@ -1,5 +1,9 @@
-/* What a handler can do. All calls belong to the worker thread that runs the handler, during its
- * call; the context must not be kept. */
+/* What a handler or an activity can do. All calls belong to the thread that runs it, during its
+ * call; the context must not be kept.
+ *
+ * A handler runs inside a transaction: its statements go to PostgreSQL as it runs. An activity runs
+ * outside: its statements and events are collected, and carried out in the transaction that notes
+ * its end; skald_query in an activity is answered at once, outside of that transaction. */
 #ifndef SKALD_CONTEXT_H
 #define SKALD_CONTEXT_H
 
@@ -61,10 +65,43 @@ SKALD_API skald_status skald_query_params(skald_context *context, struct pg_resu
     skald_query_params((context), (result), SKALD_SQL(__VA_ARGS__))
 #endif
 
-/* Says why this message cannot be handled now and returns SKALD_FAILED, for `return
- * skald_fail(...)`. The text is kept with the message and shown to people. */
+/* --- answers ---------------------------------------------------------------------------------
+ *
+ * What a handler or an activity returns when it is not simply done, for `return skald_fail(...)`.
+ * The text (a sentence, 511 bytes at most) is kept with the attempt and shown to people. Whatever
+ * it did in the database is rolled back, but for skald_skip. */
+
+/* RETRY: cannot be done now; the policy of its subscription says when to try again and when to give
+ * up. SKALD_FAILED. */
 SKALD_API skald_status skald_fail(skald_context *context, const char *format, ...)
     SKALD_PRINTF(2, 3);
+
+/* The same, with a class of errors, by which the policy's rules and groups of dead messages tell
+ * failures apart: one word of at most SKALD_ERROR_CLASS_SIZE_MAX letters, digits, "-", "_" and "."
+ */
+SKALD_API skald_status skald_fail_as(skald_context *context, const char *error_class,
+                                     const char *format, ...) SKALD_PRINTF(3, 4);
+
+/* RETRY_AFTER: the same, not sooner than in `delay_ms` (an HTTP server's Retry-After, for example).
+ */
+SKALD_API skald_status skald_retry_after(skald_context *context, uint64_t delay_ms,
+                                         const char *format, ...) SKALD_PRINTF(3, 4);
+
+/* NOT_YET: something this depends on has not arrived. Tried again by the policy's `not_yet`, which
+ * is short, and counts as no failure. SKALD_NOT_YET. */
+SKALD_API skald_status skald_not_yet(skald_context *context, const char *format, ...)
+    SKALD_PRINTF(2, 3);
+
+/* DEAD: can never succeed as it is; kept for a person at once. SKALD_DEAD. */
+SKALD_API skald_status skald_dead(skald_context *context, const char *format, ...)
+    SKALD_PRINTF(2, 3);
+
+/* SKIP: need not be done. What was done in the database stays, the message counts as skipped, and
+ * it is kept for a while with the reason, so that it can still be replayed. SKALD_SKIPPED. */
+SKALD_API skald_status skald_skip(skald_context *context, const char *format, ...)
+    SKALD_PRINTF(2, 3);
+
+#define SKALD_ERROR_CLASS_SIZE_MAX 63u
 
 #ifdef __cplusplus
 }

@@ -14,9 +14,10 @@ extern "C" {
 /* Runs with a decoded message of the handler's type. What it did in the database commits together
  * with the position, or not at all.
  *
- * Returns SKALD_OK when the message is done. Anything else means "not now": the transaction is
- * rolled back, the message is tried again after a delay, later messages of its key wait behind it
- * and all others go on. Return skald_fail() to say why.
+ * Returns SKALD_OK when the message is done, or one of the answers in <skald/context.h>:
+ * skald_fail, skald_retry_after, skald_not_yet, skald_dead, skald_skip. Any other status counts as
+ * skald_fail. When a message fails its transaction is rolled back; it is tried again as the policy
+ * of its subscription says, later messages of its key wait behind it, and all others go on.
  *
  * It can run more than once for the same message when a transaction is rolled back, so it must not
  * keep effects outside the database that a repeat would double, unless it passes the message's id

@@ -31,6 +31,9 @@ typedef struct skald_publish_options {
     const char *tracestate;
     const skald_header *headers; /* added to, and winning over, those of the message in hand */
     size_t header_count;
+    uint64_t delay_ms; /* published so long after now, by the database's clock: until then it waits
+                          in skald.job and can be cancelled by its id */
+    int64_t at_us;     /* or at this time, microseconds since 1970-01-01 UTC; 0: now */
 } skald_publish_options;
 
 #define SKALD_PUBLISH_OPTIONS_INIT                                                                 \
@@ -54,9 +57,9 @@ SKALD_API skald_status skald_publish_with(skald_context *context, const Protobuf
  *
  * The service must have been started. options->key must be given. SKALD_INVALID also when the
  * connection is in pipeline mode, is another database's, its client_encoding is not UTF8, or its
- * transaction has already failed; SKALD_UNAVAILABLE when the connection is lost; SKALD_DATABASE with
- * a SQLSTATE when the INSERT was refused (the transaction must then be rolled back). Any thread that
- * owns the connection. */
+ * transaction has already failed; SKALD_UNAVAILABLE when the connection is lost; SKALD_DATABASE
+ * with a SQLSTATE when the INSERT was refused (the transaction must then be rolled back). Any
+ * thread that owns the connection. */
 SKALD_API skald_status skald_publish_on(skald_service *service, struct pg_conn *connection,
                                         const ProtobufCMessage *event,
                                         const skald_publish_options *options, skald_error *error);

@@ -11,6 +11,9 @@
 #include <skald/param.h>
 #include <skald/partition.h>
 #include <skald/publish.h>
+#include <skald/queue.h>
+#include <skald/retry.h>
+#include <skald/schedule.h>
 #include <skald/service.h>
 #include <skald/status.h>
 

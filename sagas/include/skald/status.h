@@ -29,7 +29,11 @@ extern "C" {
     X(HISTORY_LOST, 13, "events that were already sent are missing from the database")             \
     X(TIMEOUT, 14, "it took longer than allowed; the outcome may be unknown")                      \
     X(STOPPED, 15, "the service is stopping")                                                      \
-    X(FAILED, 16, "user code failed; try again later")
+    X(FAILED, 16, "user code failed; try again later")                                             \
+    X(NOT_YET, 17, "something it depends on has not arrived; try again soon")                      \
+    X(DEAD, 18, "it can never succeed; keep it for a person")                                      \
+    X(SKIPPED, 19, "it need not be done; go on")                                                   \
+    X(CANCELLED, 20, "somebody asked to end it")
 
 typedef enum skald_status {
 #define SKALD_STATUS_ENUM(name, number, text) SKALD_##name = number,

@@ -69,7 +69,7 @@ static skald_service *given_service(const char *database)
     options.nats_url = servers_nats_url();
     options.allow = "fsync full_page_writes synchronous_commit";
     options.lease_ms = 1000;
-    options.retry = (skald_backoff){1, 50};
+    options.policy = &(const skald_policy){.retry = "1ms..50ms"};
     static int number;
     char name[24];
     snprintf(name, sizeof name, "shop%d", ++number);

@@ -310,7 +310,7 @@ static void test_a_refused_call_fails_the_message_until_it_is_mended(void **stat
     counting_prepare(handling);
     skald_options options = SKALD_OPTIONS_INIT;
     options.database = handling;
-    options.retry = (skald_backoff){1, 1};
+    options.policy = &(const skald_policy){.retry = "1ms"};
     skald_service *probed = skald_service_open("probed", &options);
     assert_int_equal(skald_follow(probed, "probed", on_counted_probing), SKALD_OK);
     assert_ok(skald_service_start(probed, &error), &error);
@@ -359,7 +359,7 @@ static void test_a_handler_is_told_of_its_message_and_what_it_publishes_inherits
     skald_options options = SKALD_OPTIONS_INIT;
     options.database = handling;
     options.nats_url = servers_nats_url();
-    options.retry = (skald_backoff){1, 1};
+    options.policy = &(const skald_policy){.retry = "1ms"};
     options.user = whose;
     skald_service *telling = skald_service_open("telling", &options);
     assert_int_equal(skald_follow(telling, "telling", on_counted_telling), SKALD_OK);

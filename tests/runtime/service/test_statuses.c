@@ -73,9 +73,6 @@ static void test_options_outside_their_limits_are_told_at_the_start(void **state
     options = plain_options(NULL);
     options.drain_ms = UINT32_MAX;
     expect_options_refused(options, "drain_ms is");
-    options = plain_options(NULL);
-    options.retry = (skald_backoff){100, 99};
-    expect_options_refused(options, "delay_ms_min 100");
 }
 
 static void test_every_call_accepts_a_service_that_is_null(void **state)

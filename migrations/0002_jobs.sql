@@ -1,0 +1,468 @@
+-- 0002 jobs: what cannot be finished now becomes a row. Retries over days, dead letters, activities,
+-- work queues with limits, delayed and scheduled messages, alerts, bulk operations, an audit trail.
+--
+-- On a large skald.job this rewrites nothing: new columns have constant defaults. The new indexes are
+-- built under a lock on skald.job, which holds failures only and is small.
+
+-- The clock by which everything is due. A function, so that a test can put another time in its place;
+-- PostgreSQL inlines it.
+CREATE FUNCTION skald.now() RETURNS timestamptz LANGUAGE sql AS 'SELECT clock_timestamp()';
+COMMENT ON FUNCTION skald.now IS 'The time by which jobs, schedules and limits are due.';
+
+-- Followers and queues have caps; who is above them takes nothing new.
+ALTER TABLE skald.follower
+    ADD COLUMN full_since timestamptz;
+COMMENT ON COLUMN skald.follower.full_since IS
+    'Since when its waiting and dead jobs are above its cap, so that nothing new is taken; NULL: room.';
+
+-- Queues of jobs. One row per queue that a program of this service has declared.
+CREATE TABLE skald.queue (
+    name              text             PRIMARY KEY,
+    declared          text             NOT NULL DEFAULT '',
+    ordered           boolean          NOT NULL DEFAULT true,
+    concurrency       integer          CHECK (concurrency > 0),
+    rate              double precision CHECK (rate > 0),
+    burst             integer          NOT NULL DEFAULT 1 CHECK (burst > 0),
+    key_concurrency   integer          CHECK (key_concurrency > 0),
+    key_rate          double precision CHECK (key_rate > 0),
+    key_burst         integer          NOT NULL DEFAULT 1 CHECK (key_burst > 0),
+    expire_ms         bigint           CHECK (expire_ms > 0),
+    keep_ms           bigint           NOT NULL DEFAULT 3600000 CHECK (keep_ms >= 0),
+    breaker_failures  integer          CHECK (breaker_failures > 0),
+    breaker_open_ms   bigint           NOT NULL DEFAULT 30000 CHECK (breaker_open_ms > 0),
+    paused            boolean          NOT NULL DEFAULT false,
+    tokens            double precision,
+    tokens_at         timestamptz,
+    failures_in_row   integer          NOT NULL DEFAULT 0,
+    breaker_since     timestamptz,
+    breaker_probe     bigint,
+    full_since        timestamptz,
+    created_at        timestamptz      NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50);
+COMMENT ON TABLE skald.queue IS
+    'Work queues and their limits, which hold across all processes and may be changed while they run.';
+COMMENT ON COLUMN skald.queue.declared IS
+    'What the program declared. Limits changed here by a person stay until the program declares others.';
+COMMENT ON COLUMN skald.queue.ordered IS 'Jobs of one key run one after another, in order.';
+COMMENT ON COLUMN skald.queue.rate IS 'Starts per second, over all processes; NULL: no limit.';
+COMMENT ON COLUMN skald.queue.concurrency IS 'Running at a time, over all processes; NULL: no limit.';
+COMMENT ON COLUMN skald.queue.tokens IS 'Of the token bucket of the rate, as of tokens_at; NULL: full.';
+COMMENT ON COLUMN skald.queue.breaker_since IS 'Since when the circuit is open; NULL: closed.';
+COMMENT ON COLUMN skald.queue.breaker_probe IS 'The job that is let through to see whether it may close.';
+
+-- Delayed messages wait in a queue that needs no program: the keeper moves them to the outbox.
+INSERT INTO skald.queue (name, ordered) VALUES ('@publish', false);
+
+-- Token buckets of single keys; forgotten when full again.
+CREATE TABLE skald.key_bucket (
+    queue      text              NOT NULL REFERENCES skald.queue (name) ON DELETE CASCADE,
+    key        text              NOT NULL,
+    tokens     double precision  NOT NULL,
+    tokens_at  timestamptz       NOT NULL,
+    PRIMARY KEY (queue, key)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE skald.key_bucket IS 'The rate limit of one key of a queue.';
+
+-- A job is either a message of a follower ("parked" behind a failure of its key, or given up: "dead"),
+-- or belongs to a queue ("waiting" until it is due, "running", "done"). What ended is kept for a while.
+ALTER TABLE skald.job
+    ALTER COLUMN follower DROP NOT NULL,
+    ALTER COLUMN partition DROP NOT NULL,
+    DROP CONSTRAINT job_check,
+    DROP CONSTRAINT job_state_check,
+    ADD COLUMN queue            text        REFERENCES skald.queue (name),
+    ADD COLUMN priority         smallint    NOT NULL DEFAULT 1 CHECK (priority BETWEEN 0 AND 3),
+    ADD COLUMN begins_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ADD COLUMN expires_at       timestamptz,
+    ADD COLUMN unique_key       text,
+    ADD COLUMN starts           integer     NOT NULL DEFAULT 0,
+    ADD COLUMN crashes          integer     NOT NULL DEFAULT 0,
+    ADD COLUMN holder           uuid,
+    ADD COLUMN started_at       timestamptz,
+    ADD COLUMN deadline_at      timestamptz,
+    ADD COLUMN maybe_done       boolean     NOT NULL DEFAULT false,
+    ADD COLUMN cancel_reason    text,
+    ADD COLUMN progress         real,
+    ADD COLUMN progress_note    text,
+    ADD COLUMN result_type      text,
+    ADD COLUMN result           bytea,
+    ADD COLUMN first_failed_at  timestamptz,
+    ADD COLUMN error_class      text,
+    ADD COLUMN fingerprint      text,
+    ADD COLUMN holds            boolean     NOT NULL DEFAULT false,
+    ADD COLUMN ended_at         timestamptz,
+    ADD COLUMN replaces         bigint,
+    ADD CONSTRAINT job_state_check CHECK (state IN ('parked', 'waiting', 'running', 'dead', 'done',
+        'cancelled', 'discarded', 'skipped', 'expired', 'replaced')),
+    ADD CONSTRAINT job_of_check CHECK ((follower IS NULL) <> (queue IS NULL)),
+    ADD CONSTRAINT job_place_check CHECK (follower IS NULL OR (partition IS NOT NULL
+        AND (position IS NOT NULL OR sequence IS NOT NULL OR replaces IS NOT NULL)));
+UPDATE skald.job SET ended_at = clock_timestamp() WHERE state = 'dead';
+
+COMMENT ON TABLE skald.job IS
+    'What could not be finished at once: messages behind a failure, work in queues, dead letters.';
+COMMENT ON COLUMN skald.job.follower IS 'Whose message it is; NULL for jobs of a queue.';
+COMMENT ON COLUMN skald.job.state IS
+    'parked: a message that waits for a retry or behind its key; waiting, running: in a queue; dead: given '
+    'up, kept for a person; done, cancelled, discarded, skipped, expired, replaced: over.';
+COMMENT ON COLUMN skald.job.attempts IS 'How often it was tried and failed, since it was last replayed.';
+COMMENT ON COLUMN skald.job.begins_at IS
+    'When it was first due; jobs of one key of an ordered queue run in the order of (begins_at, id).';
+COMMENT ON COLUMN skald.job.unique_key IS
+    'While a job of the queue with this text is not over, no second one is made.';
+COMMENT ON COLUMN skald.job.starts IS
+    'How often it was begun in a queue. The end of an attempt names it, so that a late one is refused.';
+COMMENT ON COLUMN skald.job.holder IS 'skald.process.id of who runs it.';
+COMMENT ON COLUMN skald.job.deadline_at IS 'Until when the attempt may take; moved on by heartbeats.';
+COMMENT ON COLUMN skald.job.maybe_done IS
+    'An earlier attempt may have had its effect outside: verify is asked before it runs again.';
+COMMENT ON COLUMN skald.job.cancel_reason IS 'Somebody asked to cancel it while it ran.';
+COMMENT ON COLUMN skald.job.holds IS 'Of a dead message: later ones of its key wait until a person has decided.';
+COMMENT ON COLUMN skald.job.fingerprint IS 'Of the cause; jobs that died of the same have the same.';
+COMMENT ON COLUMN skald.job.replaces IS 'The dead job that this one was edited from.';
+COMMENT ON COLUMN skald.job.message_id IS 'CloudEvents id; of a queue''s job its public id and idempotency key.';
+
+DROP INDEX skald.job_due;
+DROP INDEX skald.job_key;
+-- A key is held back by its parked messages and by a dead one that holds it.
+CREATE INDEX job_key ON skald.job (follower, partition, key, position)
+    WHERE state = 'parked' OR (state = 'dead' AND holds);
+CREATE INDEX job_due ON skald.job (follower, partition, due_at) WHERE state = 'parked';
+CREATE INDEX job_waiting ON skald.job (queue, priority, due_at) WHERE state = 'waiting';
+CREATE INDEX job_running ON skald.job (queue, holder) WHERE state = 'running';
+CREATE INDEX job_queue_key ON skald.job (queue, key, begins_at, id)
+    WHERE queue IS NOT NULL AND state IN ('waiting', 'running') AND key <> '';
+CREATE UNIQUE INDEX job_unique ON skald.job (queue, unique_key)
+    WHERE unique_key IS NOT NULL AND state IN ('waiting', 'running');
+CREATE UNIQUE INDEX job_message ON skald.job (message_id) WHERE queue IS NOT NULL;
+CREATE INDEX job_dead ON skald.job (fingerprint, id) WHERE state = 'dead';
+CREATE INDEX job_expires ON skald.job (expires_at) WHERE state = 'waiting' AND expires_at IS NOT NULL;
+CREATE INDEX job_over ON skald.job (queue, ended_at)
+    WHERE state IN ('done', 'cancelled', 'discarded', 'skipped', 'expired', 'replaced');
+CREATE INDEX job_replaces ON skald.job (replaces) WHERE replaces IS NOT NULL;
+
+-- Attempts that did not succeed, and those that are committed before they begin because an earlier one
+-- ended its process.
+CREATE TABLE skald.attempt (
+    job          bigint       NOT NULL REFERENCES skald.job (id) ON DELETE CASCADE,
+    number       integer      NOT NULL,
+    outcome      text         NOT NULL CHECK (outcome IN ('begun', 'failed', 'not yet', 'dead', 'skipped',
+                     'cancelled', 'timed out', 'crashed', 'lost', 'replayed')),
+    started_at   timestamptz,
+    ended_at     timestamptz  NOT NULL DEFAULT clock_timestamp(),
+    error_class  text,
+    error        text         NOT NULL DEFAULT '',
+    sqlstate     text,
+    host         text,
+    pid          integer,
+    process      uuid,
+    signal       text,
+    backtrace    text,
+    PRIMARY KEY (job, number)
+);
+COMMENT ON TABLE skald.attempt IS 'Every attempt of a job that did not succeed, with what is known of it.';
+COMMENT ON COLUMN skald.attempt.outcome IS
+    'begun: committed before it runs, because an earlier one crashed; lost: its process or host is gone; '
+    'replayed: no attempt, a person let it run again.';
+COMMENT ON COLUMN skald.attempt.signal IS 'What ended the process, "SIGSEGV" for example.';
+
+-- Messages that were in hand when a process crashed. They are run alone, each attempt committed before it
+-- begins, until they succeed or are declared dead. One row per message that is not a job yet.
+CREATE TABLE skald.suspect (
+    follower    text         NOT NULL REFERENCES skald.follower (name),
+    partition   smallint     NOT NULL,
+    position    bigint       NOT NULL,
+    crashes     integer      NOT NULL DEFAULT 0,
+    started_at  timestamptz,
+    crashed_at  timestamptz  NOT NULL DEFAULT clock_timestamp(),
+    timed_out   boolean      NOT NULL DEFAULT false,
+    host        text,
+    pid         integer,
+    process     uuid,
+    signal      text,
+    backtrace   text,
+    PRIMARY KEY (follower, partition, position)
+);
+COMMENT ON TABLE skald.suspect IS 'Messages in hand when a process crashed; each is run alone from then on.';
+COMMENT ON COLUMN skald.suspect.crashes IS
+    'Attempts in which it alone was in hand, or its own thread crashed.';
+
+-- What is published or enqueued again and again.
+CREATE TABLE skald.schedule (
+    name        text         PRIMARY KEY,
+    cron        text         NOT NULL,
+    time_zone   text         NOT NULL DEFAULT 'UTC',
+    missed      text         NOT NULL DEFAULT 'once' CHECK (missed IN ('once', 'all', 'skip')),
+    queue       text         REFERENCES skald.queue (name),
+    type        text         NOT NULL,
+    key         text         NOT NULL,
+    partition   smallint     NOT NULL,
+    body        bytea        NOT NULL,
+    paused      boolean      NOT NULL DEFAULT false,
+    next_at     timestamptz  NOT NULL,
+    last_at     timestamptz,
+    declared    text         NOT NULL,
+    created_at  timestamptz  NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE skald.schedule IS 'What is published, or enqueued, again and again.';
+COMMENT ON COLUMN skald.schedule.missed IS
+    'What happens after an outage: one run for all that were missed, all of them, or none.';
+COMMENT ON COLUMN skald.schedule.queue IS 'Where it is enqueued; NULL: it is published as an event.';
+
+-- Which messages exist, as the programs that use them describe them; so that tools can show bodies.
+CREATE TABLE skald.message_type (
+    name         text         PRIMARY KEY,
+    description  bytea        NOT NULL,
+    fingerprint  text         NOT NULL,
+    seen_at      timestamptz  NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE skald.message_type IS
+    'Protobuf messages known to the programs of this service: skald.v1.TypeDescription, with all it refers to.';
+
+-- Who changed what. Append-only.
+CREATE TABLE skald.audit (
+    id      bigint       GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      timestamptz  NOT NULL DEFAULT clock_timestamp(),
+    actor   text         NOT NULL,
+    action  text         NOT NULL,
+    object  text         NOT NULL,
+    reason  text         NOT NULL DEFAULT '',
+    detail  text         NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE skald.audit IS 'What people changed: who, what, why.';
+
+-- A change to many jobs at once: the set is frozen when it is made, one row per job, and worked off by
+-- whoever is the keeper, at a rate, until it is done or stopped.
+CREATE TABLE skald.operation (
+    id          bigint            GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    action      text              NOT NULL CHECK (action IN ('replay', 'discard')),
+    filter      text              NOT NULL,
+    actor       text              NOT NULL,
+    reason      text              NOT NULL,
+    rate        double precision  CHECK (rate > 0),
+    state       text              NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'stopped', 'done')),
+    total       bigint            NOT NULL DEFAULT 0,
+    succeeded   bigint            NOT NULL DEFAULT 0,
+    refused     bigint            NOT NULL DEFAULT 0,
+    created_at  timestamptz       NOT NULL DEFAULT clock_timestamp(),
+    moved_at    timestamptz,
+    ended_at    timestamptz
+);
+COMMENT ON TABLE skald.operation IS 'Bulk operations on jobs; they go on after a crash.';
+COMMENT ON COLUMN skald.operation.rate IS 'Jobs per second; NULL: as fast as it goes.';
+
+CREATE TABLE skald.operation_item (
+    operation  bigint       NOT NULL REFERENCES skald.operation (id) ON DELETE CASCADE,
+    job        bigint       NOT NULL,
+    result     text,
+    done_at    timestamptz,
+    PRIMARY KEY (operation, job)
+);
+CREATE INDEX operation_item_open ON skald.operation_item (operation, job) WHERE done_at IS NULL;
+COMMENT ON TABLE skald.operation_item IS 'The frozen set of an operation, and what became of each job.';
+COMMENT ON COLUMN skald.operation_item.result IS '"ok", or why it was refused.';
+
+-- When people were told of a group of dead jobs.
+CREATE TABLE skald.alert (
+    subscription  text         NOT NULL,
+    fingerprint   text         NOT NULL,
+    alerted_at    timestamptz  NOT NULL,
+    last_job      bigint       NOT NULL,
+    PRIMARY KEY (subscription, fingerprint)
+);
+COMMENT ON TABLE skald.alert IS 'Which groups of dead jobs people were told of, and up to which job.';
+COMMENT ON COLUMN skald.alert.subscription IS 'The follower''s or the queue''s name.';
+
+-- --- enqueueing ------------------------------------------------------------------------------------
+
+-- Puts one job into a queue of `service`, in whatever transaction is open. Answers its id (a UUID): with
+-- a unique key that of the job that is there already, if there is one. NULL in another service's database.
+CREATE FUNCTION skald.enqueue(service text, queue text, id text, partition smallint, type text, key text,
+                              body bytea, priority smallint, delay_ms bigint, at timestamptz, expire_ms bigint,
+                              unique_key text, source text, correlation_id text, causation_id text,
+                              traceparent text, tracestate text, headers text)
+RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    made  text;
+    begins timestamptz := coalesce(enqueue.at, skald.now() + coalesce(enqueue.delay_ms, 0) * interval '1 ms');
+BEGIN
+    IF NOT EXISTS (SELECT FROM skald.service AS s WHERE s.name = enqueue.service) THEN
+        RETURN NULL;
+    END IF;
+    -- The job that is in the way may be over in the moment we look for it: then try again.
+    LOOP
+        INSERT INTO skald.job (queue, state, message_id, type, key, body, priority, partition, begins_at,
+                               due_at, expires_at, unique_key, published_at, source, content_type, correlation_id,
+                               causation_id, traceparent, tracestate, headers)
+        SELECT q.name, 'waiting', enqueue.id, enqueue.type, enqueue.key, enqueue.body, enqueue.priority,
+               enqueue.partition, begins, begins,
+               begins + coalesce(enqueue.expire_ms, q.expire_ms) * interval '1 ms',
+               enqueue.unique_key, skald.now(), enqueue.source, 'application/protobuf',
+               enqueue.correlation_id, enqueue.causation_id, enqueue.traceparent, enqueue.tracestate,
+               enqueue.headers
+          FROM skald.queue AS q WHERE q.name = enqueue.queue
+        ON CONFLICT (queue, unique_key) WHERE unique_key IS NOT NULL AND state IN ('waiting', 'running')
+        DO NOTHING RETURNING message_id INTO made;
+        IF made IS NOT NULL THEN
+            RETURN made;
+        END IF;
+        SELECT j.message_id INTO made FROM skald.job AS j
+         WHERE j.queue = enqueue.queue AND j.unique_key = enqueue.unique_key
+           AND j.state IN ('waiting', 'running');
+        IF made IS NOT NULL THEN
+            RETURN made;
+        END IF;
+        IF NOT EXISTS (SELECT FROM skald.queue AS q WHERE q.name = enqueue.queue) THEN
+            RAISE EXCEPTION 'skald: there is no queue "%"', enqueue.queue USING ERRCODE = 'SK002',
+                HINT = 'A program of this service must have declared it with skald_queue and run once.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION skald.enqueue IS 'Puts one job into a queue; the id of the job, NULL in another service''s database.';
+
+-- --- what people do --------------------------------------------------------------------------------
+-- Each is one transaction, writes the audit row, and answers 'ok' or why it was refused.
+
+-- Lets the next message of a key have its turn, when nothing before it holds the key.
+CREATE FUNCTION skald.key_release(of_follower text, of_partition smallint, of_key text)
+RETURNS void LANGUAGE sql AS $$
+    UPDATE skald.job SET due_at = skald.now()
+     WHERE id = (SELECT id FROM skald.job
+                  WHERE follower = of_follower AND partition = of_partition AND key = of_key
+                    AND (state = 'parked' OR (state = 'dead' AND holds))
+                  ORDER BY position NULLS FIRST, id LIMIT 1)
+       AND state = 'parked' AND due_at = 'infinity'
+$$;
+COMMENT ON FUNCTION skald.key_release IS 'The first message of a key that waits becomes due.';
+
+CREATE FUNCTION skald.job_replay(of_job bigint, actor text, reason text DEFAULT '')
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    j skald.job;
+BEGIN
+    SELECT * INTO j FROM skald.job WHERE id = of_job FOR UPDATE;
+    IF j.id IS NULL THEN
+        RETURN 'there is no job ' || of_job;
+    END IF;
+    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
+       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
+        RETURN format('job %s is %s, only what failed or was given up is replayed', of_job, j.state);
+    END IF;
+    IF j.type IS NULL THEN
+        RETURN format('job %s has no readable headers: edit it', of_job);
+    END IF;
+    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
+         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
+        RETURN format('job %s is unique by "%s", and another one with this text is not over', of_job,
+                      j.unique_key);
+    END IF;
+    -- Every attempt stays; one row says that a person began anew.
+    INSERT INTO skald.attempt (job, number, outcome, error)
+    SELECT of_job, coalesce(max(number), 0) + 1, 'replayed', actor || ': ' || reason
+      FROM skald.attempt WHERE job = of_job;
+    UPDATE skald.job
+       SET state = CASE WHEN queue IS NULL THEN 'parked' ELSE 'waiting' END, due_at = skald.now(),
+           attempts = 0, crashes = 0, first_failed_at = NULL, holds = false, ended_at = NULL,
+           expires_at = NULL, cancel_reason = NULL
+     WHERE id = of_job;
+    INSERT INTO skald.audit (actor, action, object, reason)
+    VALUES (actor, 'replay', 'job ' || of_job, reason);
+    RETURN 'ok';
+END
+$$;
+COMMENT ON FUNCTION skald.job_replay IS 'Lets a job that failed or was given up run again.';
+
+CREATE FUNCTION skald.job_discard(of_job bigint, actor text, reason text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    j skald.job;
+BEGIN
+    SELECT * INTO j FROM skald.job WHERE id = of_job FOR UPDATE;
+    IF j.id IS NULL THEN
+        RETURN 'there is no job ' || of_job;
+    END IF;
+    IF j.state NOT IN ('dead', 'parked', 'waiting') THEN
+        RETURN format('job %s is %s, only what is dead or waits is discarded', of_job, j.state);
+    END IF;
+    UPDATE skald.job SET state = 'discarded', holds = false, due_at = 'infinity', ended_at = skald.now()
+     WHERE id = of_job;
+    IF j.follower IS NOT NULL AND j.key IS NOT NULL THEN
+        PERFORM skald.key_release(j.follower, j.partition, j.key);
+    END IF;
+    INSERT INTO skald.audit (actor, action, object, reason)
+    VALUES (actor, 'discard', 'job ' || of_job, reason);
+    RETURN 'ok';
+END
+$$;
+COMMENT ON FUNCTION skald.job_discard IS 'Gives a job up for good; its row is kept for a while.';
+
+-- By its public id. One that waits is over at once; one that runs is asked to end.
+CREATE FUNCTION skald.job_cancel(of_id text, actor text, reason text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    j skald.job;
+BEGIN
+    SELECT * INTO j FROM skald.job WHERE message_id = of_id AND queue IS NOT NULL FOR UPDATE;
+    IF j.id IS NULL THEN
+        RETURN format('there is no job "%s" in a queue', of_id);
+    END IF;
+    IF j.state = 'running' THEN
+        UPDATE skald.job SET cancel_reason = job_cancel.reason WHERE id = j.id;
+    ELSIF j.state IN ('waiting', 'dead') THEN
+        UPDATE skald.job SET state = 'cancelled', cancel_reason = job_cancel.reason, due_at = 'infinity',
+               ended_at = skald.now() WHERE id = j.id;
+    ELSE
+        RETURN format('job "%s" is %s already', of_id, j.state);
+    END IF;
+    INSERT INTO skald.audit (actor, action, object, reason)
+    VALUES (actor, 'cancel', 'job ' || j.id, reason);
+    RETURN 'ok';
+END
+$$;
+COMMENT ON FUNCTION skald.job_cancel IS 'Cancels a job of a queue, or asks it to end when it runs.';
+
+-- --- what people look at ---------------------------------------------------------------------------
+
+CREATE VIEW skald.v_job AS
+SELECT j.id, coalesce(j.follower, j.queue) AS subscription, j.follower, j.queue, j.state, j.type, j.key,
+       j.message_id, j.position, j.priority, j.attempts, j.crashes, j.due_at, j.begins_at, j.created_at,
+       j.started_at, j.ended_at, j.expires_at, j.progress, j.progress_note, j.error_class, j.sqlstate,
+       j.reason, j.fingerprint, j.holds, j.replaces, octet_length(j.body) AS body_size,
+       CASE
+           WHEN j.state = 'dead' AND j.holds THEN 'a person: its key waits; replay, edit or discard it'
+           WHEN j.state = 'dead' THEN 'a person: replay, edit or discard it'
+           WHEN j.state = 'parked' AND j.due_at = 'infinity' THEN 'an earlier message of its key'
+           WHEN j.state = 'waiting' AND j.due_at = 'infinity' THEN 'an earlier job of its key'
+           WHEN j.state IN ('parked', 'waiting') AND q.paused THEN 'its queue to be resumed'
+           WHEN j.state IN ('parked', 'waiting') AND q.breaker_since IS NOT NULL THEN 'its queue''s circuit to close'
+           WHEN j.state IN ('parked', 'waiting') AND j.due_at > skald.now() THEN 'its time'
+           WHEN j.state IN ('parked', 'waiting') THEN 'its turn'
+           WHEN j.state = 'running' THEN 'its end'
+           ELSE 'nothing'
+       END AS waits_for
+  FROM skald.job AS j LEFT JOIN skald.queue AS q ON q.name = j.queue;
+COMMENT ON VIEW skald.v_job IS 'Jobs without their bodies, and what each waits for.';
+
+CREATE VIEW skald.v_dead_group AS
+SELECT coalesce(follower, queue) AS subscription, fingerprint, type, error_class, sqlstate,
+       count(*) AS jobs, count(DISTINCT key) AS keys, count(*) FILTER (WHERE holds) AS holding,
+       min(ended_at) AS first_at, max(ended_at) AS last_at, max(id) AS last_job,
+       (array_agg(reason ORDER BY id DESC))[1] AS reason
+  FROM skald.job WHERE state = 'dead'
+ GROUP BY coalesce(follower, queue), fingerprint, type, error_class, sqlstate;
+COMMENT ON VIEW skald.v_dead_group IS 'Dead jobs grouped by their cause.';
+
+CREATE VIEW skald.v_queue AS
+SELECT q.name, q.paused, q.ordered, q.concurrency, q.rate, q.burst, q.key_concurrency, q.key_rate,
+       q.breaker_failures, q.breaker_since, q.failures_in_row, q.full_since,
+       count(*) FILTER (WHERE j.state = 'waiting') AS waiting,
+       count(*) FILTER (WHERE j.state = 'running') AS running,
+       count(*) FILTER (WHERE j.state = 'dead') AS dead,
+       min(j.begins_at) FILTER (WHERE j.state = 'waiting' AND j.due_at <= skald.now()) AS oldest_due
+  FROM skald.queue AS q LEFT JOIN skald.job AS j
+    ON j.queue = q.name AND j.state IN ('waiting', 'running', 'dead')
+ WHERE q.name NOT LIKE '@%'
+ GROUP BY q.name;
+COMMENT ON VIEW skald.v_queue IS 'Queues, their limits and how much waits in them.';
