@@ -334,6 +334,23 @@ static void test_waits_are_drawn_below_a_ceiling_that_doubles(void **state)
     draws_expect(&longest_plan, (skald_failure){.attempts = UINT32_MAX}, SKALD_RETRY_MS_MAX);
 }
 
+static void test_every_wait_from_none_to_the_ceiling_is_drawn(void **state)
+{
+    (void)state;
+    const skald_policy policy = {.retry = "3ms"};
+    const skald_policy_plan plan = compiled(&policy);
+    test_random random = random_begin();
+    int counts[4] = {0};
+    for (int i = 0; i < 10000; i++) {
+        const uint64_t delay =
+            drawn(&plan, (skald_failure){.attempts = 1}, random_next(&random)).delay_ms;
+        assert_true(delay <= 3);
+        counts[delay]++;
+    }
+    for (int i = 0; i < 4; i++)
+        assert_in_range(counts[i], 2200, 2800);
+}
+
 static void test_crashes_late_ends_and_what_has_not_arrived_are_never_tried_at_once(void **state)
 {
     (void)state;
@@ -603,6 +620,7 @@ int main(void)
         cmocka_unit_test(test_first_rule_that_fits_decides),
         cmocka_unit_test(test_rule_without_a_schedule_keeps_that_of_its_kind),
         cmocka_unit_test(test_waits_are_drawn_below_a_ceiling_that_doubles),
+        cmocka_unit_test(test_every_wait_from_none_to_the_ceiling_is_drawn),
         cmocka_unit_test(test_crashes_late_ends_and_what_has_not_arrived_are_never_tried_at_once),
         cmocka_unit_test(test_time_that_a_server_named_is_waited_for_and_a_little_more),
         cmocka_unit_test(test_wait_past_the_bound_of_time_is_cut_to_it),
