@@ -9,7 +9,10 @@
 
 static skald_shared_worker *shared;
 
-/* The calling thread's hand. Initial-exec, because the crash handler reads it and may not be the
+/* Of a process without a supervisor. */
+static _Atomic uint64_t own_beats_ms[SKALD_BEATS_MAX];
+
+/* The calling thread's hand. Initial-exec, because the crash handler reads it and must not be the
  * one for whom it is allocated. */
 static _Thread_local __attribute__((tls_model("initial-exec"))) skald_hand *mine;
 
@@ -26,6 +29,7 @@ uint64_t skald_hand_clock_us(void)
 void skald_hand_share(skald_shared_worker *worker)
 {
     shared = worker;
+    mine = NULL;
 }
 
 skald_shared_worker *skald_hand_shared(void)
@@ -38,18 +42,29 @@ bool skald_hand_supervised(void)
     return shared != NULL;
 }
 
+/* --- claiming ------------------------------------------------------------------------------- */
+
 static bool is_shared(const skald_hand *hand)
 {
     return shared != NULL && hand >= shared->hands && hand < shared->hands + SKALD_HANDS_MAX;
 }
 
+static void count_raise(uint32_t count)
+{
+    uint32_t before = atomic_load(&shared->hand_count);
+    while (before < count && !atomic_compare_exchange_weak(&shared->hand_count, &before, count)) {
+    }
+}
+
 static skald_hand *shared_claim(void)
 {
     const int32_t thread = (int32_t)gettid();
-    for (size_t i = 0; shared != NULL && i < SKALD_HANDS_MAX; i++) {
+    for (uint32_t i = 0; shared != NULL && i < SKALD_HANDS_MAX; i++) {
         int32_t nobody = 0;
-        if (atomic_compare_exchange_strong(&shared->hands[i].thread, &nobody, thread))
+        if (atomic_compare_exchange_strong(&shared->hands[i].thread, &nobody, thread)) {
+            count_raise(i + 1);
             return &shared->hands[i];
+        }
     }
     return NULL;
 }
@@ -62,7 +77,7 @@ skald_hand *skald_hand_claim(void)
     if (mine == NULL)
         mine = &unshared;
     else
-        skald_signals_stack_open();
+        skald_signals_thread_open();
     return mine;
 }
 
@@ -72,18 +87,20 @@ void skald_hand_release(skald_hand *hand)
         return;
     skald_hand_put(hand);
     if (is_shared(hand))
-        skald_signals_stack_close();
+        skald_signals_thread_close();
     mine = NULL;
     atomic_store(&hand->thread, 0);
 }
+
+/* --- work ----------------------------------------------------------------------------------- */
 
 void skald_hand_take(skald_hand *hand, const skald_hand_work *work, uint32_t limit_ms)
 {
     const uint64_t now_us = skald_hand_clock_us();
     hand->work = *work;
     hand->started_us = now_us;
-    /* A deadline stands only over work that is written down. */
     atomic_fetch_add_explicit(&hand->turn, 1, memory_order_relaxed);
+    /* A deadline stands only over work that is written down. */
     atomic_store_explicit(&hand->deadline_us, now_us + (uint64_t)limit_ms * 1000u,
                           memory_order_release);
 }
@@ -102,10 +119,10 @@ void skald_hand_put(skald_hand *hand)
     atomic_store_explicit(&hand->deadline_us, 0, memory_order_release);
 }
 
-void skald_hand_beat(unsigned loop)
+bool skald_hand_past(const skald_hand *hand, uint64_t now_us)
 {
-    if (shared != NULL && loop < SKALD_BEATS_MAX)
-        atomic_store_explicit(&shared->beats_ms[loop], skald_clock_ms(), memory_order_relaxed);
+    const uint64_t deadline_us = atomic_load_explicit(&hand->deadline_us, memory_order_acquire);
+    return deadline_us != 0 && deadline_us < now_us;
 }
 
 skald_hand *skald_hand_mine(skald_shared_report **report)
@@ -116,4 +133,40 @@ skald_hand *skald_hand_mine(skald_shared_report **report)
     }
     *report = &shared->reports[mine - shared->hands];
     return mine;
+}
+
+/* --- signs of life -------------------------------------------------------------------------- */
+
+void skald_hand_beat(unsigned loop)
+{
+    if (loop >= SKALD_BEATS_MAX)
+        return;
+    _Atomic uint64_t *beats_ms = shared != NULL ? shared->beats_ms : own_beats_ms;
+    atomic_store_explicit(&beats_ms[loop], skald_clock_ms(), memory_order_relaxed);
+}
+
+static bool any_taken(const skald_shared_worker *worker)
+{
+    const uint32_t count = atomic_load(&worker->hand_count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (atomic_load_explicit(&worker->hands[i].deadline_us, memory_order_relaxed) != 0)
+            return true;
+    }
+    return false;
+}
+
+uint64_t skald_hand_silent_since_ms(const skald_shared_worker *worker)
+{
+    const _Atomic uint64_t *beats_ms = worker != NULL ? worker->beats_ms : own_beats_ms;
+    /* Without a supervisor nobody ends user code that takes too long, and it may. */
+    const bool user_code = worker == NULL || any_taken(worker);
+    uint64_t oldest_ms = 0;
+    for (unsigned loop = 0; loop < SKALD_BEATS_MAX; loop++) {
+        const uint64_t beat_ms = atomic_load_explicit(&beats_ms[loop], memory_order_relaxed);
+        if (beat_ms == 0 || (user_code && loop == SKALD_BEAT_WORKERS))
+            continue;
+        if (oldest_ms == 0 || beat_ms < oldest_ms)
+            oldest_ms = beat_ms;
+    }
+    return oldest_ms;
 }
