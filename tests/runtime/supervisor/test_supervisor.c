@@ -107,6 +107,19 @@ static void test_the_one_in_hand_is_only_a_suspect_when_another_thread_crashed(v
     test_child *child = supervised_start("other segv", "1");
     WAIT_UNTIL(supervised_says(child, AFTERWARDS));
     assert_contains(child_out(child), "crash of innocent: SIGSEGV, position 7");
+    assert_contains(child_out(child), "offend_empty_handed+0x");
+    expect_drain(child);
+}
+
+/* What handled a signal before us, such as a sanitizer, still says what it has to say. */
+static void test_a_sanitizer_reports_as_ever(void **state)
+{
+    (void)state;
+    test_child *child = supervised_start("segv", "1");
+    WAIT_UNTIL(supervised_says(child, AFTERWARDS));
+    if (is_sanitized())
+        assert_contains(child_err(child), "AddressSanitizer: SEGV");
+    assert_contains(child_out(child), "crash of segv: SIGSEGV, sure");
     expect_drain(child);
 }
 
@@ -213,6 +226,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_what_another_thread_has_in_hand_is_not_blamed),
         cmocka_unit_test(test_all_in_hand_are_suspects_of_a_kill_from_outside),
         cmocka_unit_test(test_the_one_in_hand_is_only_a_suspect_when_another_thread_crashed),
+        cmocka_unit_test(test_a_sanitizer_reports_as_ever),
         cmocka_unit_test(test_a_refused_start_ends_all_with_its_code),
         cmocka_unit_test(test_a_worker_that_always_ends_at_once_ends_all),
         cmocka_unit_test(test_a_worker_that_is_killed_is_replaced_and_others_stay),
