@@ -1,13 +1,12 @@
 /* What a service does first when processes of it have crashed. */
+#include "followers/suspects.h"
 #include "leases/rows.h"
 #include "service/service_inside.h"
 #include "supervisor/supervised.h"
 
 #include <stdlib.h>
 
-/* Until both branches are here. */
-__attribute__((weak)) skald_status skald_suspects_note(skald_pg *pg, const skald_crash *crash,
-                                                       skald_error *error);
+/* Until the queues are here. */
 __attribute__((weak)) skald_status skald_queue_crash_note(skald_pg *pg, const skald_crash *crash,
                                                           skald_error *error);
 
