@@ -3,6 +3,8 @@
 #include "base/crash_point.h"
 #include "followers/feeder.h"
 #include "service/service_inside.h"
+#include "supervisor/notify.h"
+#include "supervisor/supervised.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -77,6 +79,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
         skald_pg_open(&pg, service->options.database, service->application, error);
     if (status == SKALD_OK)
         status = skald_identity_check(service, pg, error);
+    if (status == SKALD_OK)
+        status = skald_service_aftermath(service, pg, error);
     skald_pg_close(pg);
     return status;
 }
@@ -184,6 +188,7 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
         return skald_error_set(error, SKALD_INVALID, "SKALD_CRASH names no crash point: \"%.60s\"",
                                getenv("SKALD_CRASH"));
     skald_uuid7(service->process_id);
+    skald_supervised_known(service->process_id);
     skald_leases_application(service->application, service->name, service->process_id);
     snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
     hub_fill(service);
@@ -199,6 +204,16 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
 }
 
 /* --- stopping ------------------------------------------------------------------------------- */
+
+/* The event of the process we were forked from is shared with it, and with all others it forks. */
+void skald_service_forked(skald_service *service)
+{
+    close(service->stop_event);
+    service->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (service->stop_event < 0)
+        skald_error_set(&service->mistake, SKALD_NO_MEMORY, "no file descriptor for a worker: %s",
+                        strerror(errno));
+}
 
 void skald_service_request_stop(skald_service *service)
 {
@@ -288,11 +303,34 @@ skald_status skald_service_stop(skald_service *service, skald_error *error)
     return status;
 }
 
-static void stop_await(const skald_service *service)
+/* In a process that nobody supervises systemd is told from here that it is well. */
+static void stop_await(const skald_service *service, skald_notify *notify)
 {
     struct pollfd event = {.fd = service->stop_event, .events = POLLIN};
-    while (poll(&event, 1, -1) < 0 && errno == EINTR) {
+    const int wait_ms = notify->watchdog_ms > 0 ? (int)(notify->watchdog_ms / 2) : -1;
+    for (;;) {
+        const int ready = poll(&event, 1, wait_ms);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
+            return;
+        const uint64_t now_ms = skald_clock_ms();
+        const uint64_t since_ms = skald_hand_silent_since_ms(NULL);
+        const bool silent = since_ms != 0 && now_ms > since_ms + skald_notify_silence_ms(notify);
+        if (!silent && skald_notify_hungry(notify, now_ms))
+            skald_notify_feed(notify, now_ms);
     }
+}
+
+static void run_until_stop(skald_service *service)
+{
+    skald_notify notify; /* of a supervised worker: nobody, its supervisor speaks */
+    skald_notify_open(&notify);
+    skald_supervised_ready();
+    skald_notify_say(&notify, "READY=1\nSTATUS=runs");
+    stop_await(service, &notify);
+    skald_notify_say(&notify, "STOPPING=1\nSTATUS=drains");
+    skald_notify_close(&notify);
+    if (service->options.on_stop != NULL)
+        service->options.on_stop(service, service->options.user);
 }
 
 skald_status skald_service_run(skald_service *service, skald_error *error)
@@ -303,11 +341,8 @@ skald_status skald_service_run(skald_service *service, skald_error *error)
     const skald_options *options = &service->options;
     if (options->on_start != NULL)
         status = options->on_start(service, options->user, error);
-    if (status == SKALD_OK) {
-        stop_await(service);
-        if (options->on_stop != NULL)
-            options->on_stop(service, options->user);
-    }
+    if (status == SKALD_OK)
+        run_until_stop(service);
     const skald_status stopped = skald_service_stop(service, status == SKALD_OK ? error : NULL);
     return status != SKALD_OK ? status : stopped;
 }

@@ -60,4 +60,12 @@ bool skald_word_listed(const char *list, const char *word);
 /* Makes the service and its database know each other: schema, name, partitions (out). */
 skald_status skald_identity_check(skald_service *service, skald_pg *pg, skald_error *error);
 
+/* This process was forked from the one that opened the service, and is to run it. Not yet any
+ * thread. */
+void skald_service_forked(skald_service *service);
+
+/* Writes down what processes before this one had in hand when they crashed, and that they are gone,
+ * so that their partitions are free. Called before anything is handled. */
+skald_status skald_service_aftermath(skald_service *service, skald_pg *pg, skald_error *error);
+
 #endif
