@@ -9,10 +9,10 @@ enum { COLUMNS = 16 };
 static void columns_list(skald_job_writer *writer, skald_array *columns[COLUMNS])
 {
     skald_array *list[COLUMNS] = {
-        &writer->queues,       &writer->ids,         &writer->partitions,
-        &writer->types,        &writer->keys,        &writer->bodies,
-        &writer->priorities,   &writer->delays,      &writer->times,
-        &writer->expiries,     &writer->uniques,     &writer->correlation_ids,
+        &writer->queues,        &writer->ids,          &writer->partitions,
+        &writer->types,         &writer->keys,         &writer->bodies,
+        &writer->priorities,    &writer->delays,       &writer->times,
+        &writer->expiries,      &writer->uniques,      &writer->correlation_ids,
         &writer->causation_ids, &writer->traceparents, &writer->tracestates,
         &writer->headers};
     for (int i = 0; i < COLUMNS; i++)

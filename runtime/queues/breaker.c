@@ -62,20 +62,19 @@ skald_status skald_breaker_tell(skald_queues *queues, const skald_work_queue *qu
 {
     const skald_param param = skald_text(queue->name);
     skald_rows *row = NULL;
-    skald_status status = skald_pipeline_query(
-        queues->pipeline, SKALD_PIPELINE_NOBODY, &row,
-        "SELECT breaker_failures, breaker_open_ms, failures_in_row,"
-        " (extract(epoch FROM breaker_since) * 1e6)::bigint, breaker_probe,"
-        " (extract(epoch FROM skald.now()) * 1e6)::bigint FROM skald.queue"
-        " WHERE name = $1 AND breaker_failures IS NOT NULL FOR NO KEY UPDATE",
-        1, &param, error);
+    skald_status status =
+        skald_pipeline_query(queues->pipeline, SKALD_PIPELINE_NOBODY, &row,
+                             "SELECT breaker_failures, breaker_open_ms, failures_in_row,"
+                             " (extract(epoch FROM breaker_since) * 1e6)::bigint, breaker_probe,"
+                             " (extract(epoch FROM skald.now()) * 1e6)::bigint FROM skald.queue"
+                             " WHERE name = $1 AND breaker_failures IS NOT NULL FOR NO KEY UPDATE",
+                             1, &param, error);
     if (status != SKALD_OK)
         return status;
     if (skald_rows_count(row) == 1) {
         const skald_breaker before = breaker_of(row);
-        const skald_breaker after =
-            ends_fold(before, skald_rows_integer(row, 0, 4), skald_rows_integer(row, 0, 5), news,
-                      count);
+        const skald_breaker after = ends_fold(before, skald_rows_integer(row, 0, 4),
+                                              skald_rows_integer(row, 0, 5), news, count);
         state_log(queues, queue, &before, &after);
         if (after.failures != before.failures || after.probe != before.probe ||
             after.open_since_us != before.open_since_us)

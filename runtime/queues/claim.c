@@ -48,16 +48,23 @@ enum {
     "  FROM picked JOIN skald.job AS o ON o.id = picked.id) AS n"                                  \
     " WHERE j.id = n.id RETURNING " CLAIM_COLUMNS
 
+/* Of attempts that came too early, since it was last replayed. */
+#define CLAIM_EARLY(what)                                                                          \
+    " CASE WHEN j.first_failed_at IS NOT NULL THEN (SELECT " what " FROM skald.attempt AS a"       \
+    "  WHERE a.job = j.id AND a.outcome = 'not yet' AND a.number > coalesce((SELECT max(number)"   \
+    "   FROM skald.attempt AS r WHERE r.job = j.id AND r.outcome = 'replayed'), 0)) ELSE 0 END,"
+
 #define CLAIM_COLUMNS                                                                              \
     "j.id, n.expired, j.starts, j.attempts, j.crashes, j.maybe_done,"                              \
-    " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint,"                       \
-    " CASE WHEN j.first_failed_at IS NOT NULL THEN (SELECT count(*) FROM skald.attempt AS a"       \
-    "  WHERE a.job = j.id AND a.outcome = 'not yet' AND a.number > coalesce((SELECT max(number)"   \
-    "   FROM skald.attempt AS r WHERE r.job = j.id AND r.outcome = 'replayed'), 0)) ELSE 0 END,"   \
-    " j.partition, j.published_at, j.body, j.message_id, j.source, j.type, j.key,"                 \
-    " j.content_type, j.correlation_id, j.causation_id, j.traceparent, j.tracestate, j.headers"
+    " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint," CLAIM_EARLY(          \
+        "count(*)") CLAIM_EARLY("(extract(epoch FROM skald.now() - min(a.ended_at)) * "            \
+                                "1000)::bigint") " j.partition, j.published_at, j.body, "          \
+                                                 "j.message_id, j.source, j.type, j.key,"          \
+                                                 " j.content_type, j.correlation_id, "             \
+                                                 "j.causation_id, j.traceparent, j.tracestate, "   \
+                                                 "j.headers"
 
-enum { COLUMN_PARTITION = 8, COLUMN_TIME = 9, COLUMN_BODY = 10, COLUMN_TEXTS = 11 };
+enum { COLUMN_PARTITION = 9, COLUMN_TIME = 10, COLUMN_BODY = 11, COLUMN_TEXTS = 12 };
 
 static const char *text_of(const skald_rows *rows, uint32_t row, int column)
 {
@@ -87,6 +94,13 @@ static skald_item *item_of(const skald_rows *rows, uint32_t row)
     return skald_item_new(&message, NULL);
 }
 
+/* The clock may have been put back. */
+static uint64_t time_of(const skald_rows *rows, uint32_t row, int column)
+{
+    const int64_t ms = skald_rows_integer(rows, row, column);
+    return ms > 0 ? (uint64_t)ms : 0;
+}
+
 static skald_status run_fill(skald_run *run, const skald_rows *rows, uint32_t row,
                              skald_error *error)
 {
@@ -99,9 +113,9 @@ static skald_status run_fill(skald_run *run, const skald_rows *rows, uint32_t ro
     run->attempts = (uint32_t)skald_rows_integer(rows, row, 3);
     run->crashes = (uint32_t)skald_rows_integer(rows, row, 4);
     run->maybe_done = skald_rows_boolean(rows, row, 5);
-    const int64_t failing_ms = skald_rows_integer(rows, row, 6);
-    run->failing_ms = failing_ms > 0 ? (uint64_t)failing_ms : 0;
+    run->failing_ms = time_of(rows, row, 6);
     run->not_yets = (uint32_t)skald_rows_integer(rows, row, 7);
+    run->early_ms = time_of(rows, row, 8);
     run->claimed_ms = skald_clock_ms();
     run->item->job_id = run->job_id;
     run->item->attempts = run->attempts;
@@ -131,10 +145,10 @@ static skald_status plain_claim(skald_claim *claim, skald_error *error)
         skald_integer(claim->queue->options.timeout_ms),
     };
     skald_rows *rows = NULL;
-    skald_status status = skald_pipeline_query_binary(
-        claim->queues->pipeline, SKALD_PIPELINE_NOBODY, &rows,
-        "WITH picked AS MATERIALIZED (" DUE_JOBS("c.id") ")" CLAIM_SET,
-        sizeof params / sizeof params[0], params, error);
+    skald_status status =
+        skald_pipeline_query_binary(claim->queues->pipeline, SKALD_PIPELINE_NOBODY, &rows,
+                                    "WITH picked AS MATERIALIZED (" DUE_JOBS("c.id") ")" CLAIM_SET,
+                                    sizeof params / sizeof params[0], params, error);
     if (status == SKALD_OK)
         status = runs_fill(claim, rows, error);
     skald_rows_free(rows);
@@ -144,8 +158,7 @@ static skald_status plain_claim(skald_claim *claim, skald_error *error)
 /* --- by keys ------------------------------------------------------------------------------- */
 
 /* A job may not begin while one of its key runs, or stands before it and is not over. */
-#define UNFINISHED                                                                                 \
-    "(b.state IN ('waiting', 'running') OR (b.state = 'dead' AND b.holds))"
+#define UNFINISHED "(b.state IN ('waiting', 'running') OR (b.state = 'dead' AND b.holds))"
 #define KEY_BEFORE                                                                                 \
     "b.queue = c.queue AND b.key = c.key AND b.key <> '' AND " UNFINISHED                          \
     " AND (b.begins_at, b.id) < (c.begins_at, c.id) ORDER BY b.begins_at, b.id LIMIT 1"
@@ -157,18 +170,18 @@ static skald_status plain_claim(skald_claim *claim, skald_error *error)
 static skald_status candidates_lock(skald_claim *claim, skald_error *error)
 {
     const skald_param params[] = {
-        skald_text(claim->queue->name),
-        skald_integer(claim->candidate_max),
-        skald_boolean(claim->limits.locked),
-        skald_text(claim->queues->hub->process_id),
+        skald_text(claim->queue->name),       skald_integer(claim->candidate_max),
+        skald_boolean(claim->limits.locked),  skald_text(claim->queues->hub->process_id),
         skald_boolean(claim->queue->ordered),
     };
     skald_rows *rows = NULL;
     const skald_status status = skald_pipeline_query_binary(
         claim->queues->pipeline, SKALD_PIPELINE_NOBODY, &rows,
-        "WITH due AS MATERIALIZED (" DUE_JOBS("c.id, c.key") ")"
-        " SELECT id, key, NOT $5::boolean OR key = ''"
-        " OR pg_try_advisory_xact_lock(hashtextextended($1 || chr(10) || key, 1)) FROM due",
+        "WITH due AS MATERIALIZED (" DUE_JOBS(
+            "c.id, c.key") ")"
+                           " SELECT id, key, NOT $5::boolean OR key = ''"
+                           " OR pg_try_advisory_xact_lock(hashtextextended($1 || chr(10) || key, "
+                           "1)) FROM due",
         sizeof params / sizeof params[0], params, error);
     if (status != SKALD_OK)
         return status;
@@ -330,8 +343,7 @@ static skald_status wait_find(skald_claim *claim, uint32_t *wait_ms, skald_error
         1, &param, error);
     if (status != SKALD_OK)
         return status;
-    const int64_t due_ms =
-        skald_rows_null(rows, 0, 0) ? INT64_MAX : skald_rows_integer(rows, 0, 0);
+    const int64_t due_ms = skald_rows_null(rows, 0, 0) ? INT64_MAX : skald_rows_integer(rows, 0, 0);
     skald_rows_free(rows);
     if (due_ms >= *wait_ms)
         return SKALD_OK;
@@ -349,8 +361,8 @@ skald_status skald_queue_claim(skald_queues *queues, skald_work_queue *queue, sk
 {
     skald_claim claim = {.queues = queues, .queue = queue, .runs = runs, .wanted = wanted};
     skald_status status = claim_try(&claim, error);
-    const bool more = claim.candidates != NULL &&
-                      skald_rows_count(claim.candidates) == claim.candidate_max;
+    const bool more =
+        claim.candidates != NULL && skald_rows_count(claim.candidates) == claim.candidate_max;
     skald_rows_free(claim.candidates);
     skald_key_limits_done(&claim);
     if (status == SKALD_OK && claim.claimed > 0)

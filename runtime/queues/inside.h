@@ -38,8 +38,9 @@ typedef struct skald_run {
     uint32_t not_yets; /* answered NOT_YET before */
     uint32_t crashes;
     bool maybe_done;
-    bool expired; /* too old: not run */
-    uint64_t failing_ms;
+    bool expired;        /* too old: not run */
+    uint64_t failing_ms; /* since the first failure */
+    uint64_t early_ms;   /* since the first NOT_YET */
     uint64_t claimed_ms; /* skald_clock_ms */
 
     /* The end. */
@@ -99,7 +100,7 @@ struct skald_queues {
     skald_outbox_writer events;
     skald_job_writer jobs;
     bool outage;
-    bool known; /* skald.process has seen us */
+    bool known;          /* skald.process has seen us */
     uint64_t tick_ms;    /* when heartbeats go out next */
     uint64_t refresh_ms; /* when the queues' rows are read next */
     uint64_t lost_ms;    /* when lost jobs are looked for next */

@@ -1,14 +1,14 @@
 /* How many of a queue's jobs may begin now. The numbers are rows, so that they hold over all
  * processes and may be changed at any time; the arithmetic is sagas/limit.h. */
-#include "queues/claim.h"
 #include "pg/array.h"
+#include "queues/claim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CROWDED_WAIT_MS = 250,      /* somebody's end makes room; those of other processes may be missed */
+    CROWDED_WAIT_MS = 250, /* somebody's end makes room; those of other processes may be missed */
     KEY_DELAY_MS_MAX = 5000,
 };
 
@@ -79,8 +79,7 @@ static void breaker_apply(skald_claim *claim, const skald_rows *row, bool probe_
         skald_breaker_allow(&breaker, claim->limits.now_us, claim->allowed, &wait_ms);
     allow_fewer(claim, allowed, wait_ms);
     claim->limits.probing =
-        allowed > 0 &&
-        skald_breaker_look(&breaker, claim->limits.now_us) == SKALD_BREAKER_PROBING;
+        allowed > 0 && skald_breaker_look(&breaker, claim->limits.now_us) == SKALD_BREAKER_PROBING;
 }
 
 /* In a statement of its own: only now does it see what others committed before we had the lock. */
@@ -215,8 +214,7 @@ static void key_take(skald_claim *claim, const skald_rows *rows, uint32_t row)
     limit->running = (uint32_t)skald_rows_integer(rows, row, 1);
     limit->bucket = (skald_bucket){claim->limits.key_burst, claim->limits.now_us};
     if (!skald_rows_null(rows, row, 2))
-        limit->bucket =
-            (skald_bucket){real_of(rows, row, 2), skald_rows_integer(rows, row, 3)};
+        limit->bucket = (skald_bucket){real_of(rows, row, 2), skald_rows_integer(rows, row, 3)};
 }
 
 skald_status skald_key_limits_load(skald_claim *claim, skald_error *error)

@@ -27,8 +27,8 @@ static skald_status count_check(const char *queue, const char *what, uint64_t va
     if (value <= max)
         return SKALD_OK;
     return skald_error_set(error, SKALD_INVALID,
-                           "queue \"%s\": skald_queue_options.%s is %" PRIu64
-                           ", at most %" PRIu64 " are possible",
+                           "queue \"%s\": skald_queue_options.%s is %" PRIu64 ", at most %" PRIu64
+                           " are possible",
                            queue, what, value, max);
 }
 
@@ -113,8 +113,8 @@ skald_status skald_work_queue_new(skald_work_queue **out, const char *name,
     snprintf(queue->name, sizeof queue->name, "%s", name);
     queue->options = filled;
     queue->ordered = !filled.unordered;
-    status = skald_policy_compile(&queue->plan, filled.policy != NULL ? filled.policy : policy,
-                                  error);
+    status =
+        skald_policy_compile(&queue->plan, filled.policy != NULL ? filled.policy : policy, error);
     if (status == SKALD_OK)
         *out = queue;
     else
@@ -129,12 +129,12 @@ bool skald_work_queue_same(const skald_work_queue *queue, const skald_queue_opti
     const skald_queue_options ours = queue->options;
     const skald_queue_options theirs = defaults_fill(options);
     return ours.threads == theirs.threads && ours.concurrency == theirs.concurrency &&
-           !(ours.rate < theirs.rate) && !(ours.rate > theirs.rate) &&
-           ours.burst == theirs.burst && ours.key_concurrency == theirs.key_concurrency &&
-           !(ours.key_rate < theirs.key_rate) && !(ours.key_rate > theirs.key_rate) &&
-           ours.key_burst == theirs.key_burst && ours.unordered == theirs.unordered &&
-           ours.timeout_ms == theirs.timeout_ms && ours.expire_ms == theirs.expire_ms &&
-           ours.keep_ms == theirs.keep_ms && ours.breaker_failures == theirs.breaker_failures &&
+           !(ours.rate < theirs.rate) && !(ours.rate > theirs.rate) && ours.burst == theirs.burst &&
+           ours.key_concurrency == theirs.key_concurrency && !(ours.key_rate < theirs.key_rate) &&
+           !(ours.key_rate > theirs.key_rate) && ours.key_burst == theirs.key_burst &&
+           ours.unordered == theirs.unordered && ours.timeout_ms == theirs.timeout_ms &&
+           ours.expire_ms == theirs.expire_ms && ours.keep_ms == theirs.keep_ms &&
+           ours.breaker_failures == theirs.breaker_failures &&
            ours.breaker_open_ms == theirs.breaker_open_ms && ours.policy == theirs.policy &&
            ours.caps.rows == theirs.caps.rows && ours.caps.bytes == theirs.caps.bytes &&
            ours.caps.age_ms == theirs.caps.age_ms && ours.caps.discard == theirs.caps.discard;
@@ -170,8 +170,7 @@ skald_status skald_work_queue_add(skald_work_queue *queue, const skald_activity 
 /* --- the row ------------------------------------------------------------------------------- */
 
 /* Everything that is a limit, as one text: a change of it means that the program wants others. */
-static void declared_write(const skald_queue_options *options,
-                           char out[SKALD_QUEUE_DECLARED_SIZE])
+static void declared_write(const skald_queue_options *options, char out[SKALD_QUEUE_DECLARED_SIZE])
 {
     snprintf(out, SKALD_QUEUE_DECLARED_SIZE,
              "%s concurrency=%u rate=%.9g burst=%u key_concurrency=%u key_rate=%.9g key_burst=%u"

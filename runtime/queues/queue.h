@@ -33,11 +33,11 @@ typedef struct skald_work_queue {
     bool paused;
     bool keys_doubted; /* jobs that wait for another one must be looked at anew */
     uint32_t key_concurrency;
-    uint64_t look_ms;    /* skald_clock_ms from which a claim is worth while */
+    uint64_t look_ms; /* skald_clock_ms from which a claim is worth while */
 } skald_work_queue;
 
-/* Makes one. `options` (NULL: defaults) are checked: SKALD_INVALID names the field. `policy` is that
- * of the service, or NULL. */
+/* Makes one. `options` (NULL: defaults) are checked: SKALD_INVALID names the field. `policy` is
+ * that of the service, or NULL. */
 skald_status skald_work_queue_new(skald_work_queue **out, const char *name,
                                   const skald_queue_options *options, const skald_policy *policy,
                                   skald_error *error);

@@ -136,10 +136,9 @@ static skald_status failures_write(skald_pipeline *pipeline, skald_job_end *ends
                                    bool keep_holder, skald_error *error)
 {
     static const skald_array_of kinds[] = {
-        SKALD_ARRAY_INT8, SKALD_ARRAY_INT4, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
-        SKALD_ARRAY_INT4, SKALD_ARRAY_INT8, SKALD_ARRAY_INT2, SKALD_ARRAY_INT2,
-        SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
-        SKALD_ARRAY_TEXT};
+        SKALD_ARRAY_INT8, SKALD_ARRAY_INT4, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_INT4,
+        SKALD_ARRAY_INT8, SKALD_ARRAY_INT2, SKALD_ARRAY_INT2, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
+        SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT};
     columns table;
     columns_init(&table, kinds, sizeof kinds / sizeof kinds[0]);
     skald_array *a = table.arrays;
@@ -173,7 +172,8 @@ static skald_status failures_write(skald_pipeline *pipeline, skald_job_end *ends
         status = skald_pipeline_query(
             pipeline, SKALD_PIPELINE_NOBODY, &rows,
             ENDS_MINE
-            " UPDATE skald.job AS j SET state = n.state, attempts = coalesce(e.attempts, j.attempts),"
+            " UPDATE skald.job AS j SET state = n.state, attempts = coalesce(e.attempts, "
+            "j.attempts),"
             " due_at = CASE WHEN n.state = 'waiting'"
             "  THEN skald.now() + e.delay_ms * interval '1 ms' ELSE 'infinity' END,"
             " ended_at = CASE WHEN n.state <> 'waiting' THEN skald.now() END,"
@@ -285,9 +285,9 @@ skald_status skald_job_fate_find(skald_pipeline *pipeline, const skald_job_end *
                              sizeof params / sizeof params[0], params, error);
     if (status != SKALD_OK)
         return status;
-    *out = skald_rows_count(rows) == 0         ? SKALD_JOB_FENCED
+    *out = skald_rows_count(rows) == 0      ? SKALD_JOB_FENCED
            : skald_rows_boolean(rows, 0, 0) ? SKALD_JOB_LOCKED
-                                               : SKALD_JOB_SETTLED;
+                                            : SKALD_JOB_SETTLED;
     skald_rows_free(rows);
     return SKALD_OK;
 }

@@ -29,6 +29,7 @@ typedef struct skald_job_end {
     char error_class[SKALD_ERROR_CLASS_SIZE_MAX + 1];
     char sqlstate[6];
     char fingerprint[SKALD_FINGERPRINT_SIZE];
+    char why[160];    /* it is dead: which bound of the policy was reached */
     const char *note; /* of the progress; NULL: as it is */
     const char *result_type;
     skald_bytes result;

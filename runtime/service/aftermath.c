@@ -5,11 +5,9 @@
 
 #include <stdlib.h>
 
-/* Until both branches are here. */
+/* Until its branch is here. */
 __attribute__((weak)) skald_status skald_suspects_note(skald_pg *pg, const skald_crash *crash,
                                                        skald_error *error);
-__attribute__((weak)) skald_status skald_queue_crash_note(skald_pg *pg, const skald_crash *crash,
-                                                          skald_error *error);
 
 static skald_status crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
 {
@@ -44,7 +42,9 @@ static skald_status dead_note(skald_service *service, skald_pg *pg, skald_error 
     char id[SKALD_PROCESS_ID];
     bool any = false;
     while (skald_dead_next(id)) {
-        const skald_status status = skald_process_expire(pg, id, error);
+        skald_status status = skald_queue_crash_rest(pg, id, error);
+        if (status == SKALD_OK)
+            status = skald_process_expire(pg, id, error);
         if (status != SKALD_OK)
             return status;
         skald_dead_noted();

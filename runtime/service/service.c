@@ -37,6 +37,7 @@ skald_service *skald_service_open(const char *name, const skald_options *options
     }
     service->mistake = error;
     skald_bell_init(&service->bell);
+    pthread_mutex_init(&service->hub.names_lock, NULL);
     skald_log_init(&service->log, service->name, service->options.log, service->options.log_user);
     return service;
 }
@@ -70,6 +71,7 @@ static void hub_fill(skald_service *service)
     hub->lanes_max = (service->follower_count + 1) * SKALD_PARTITIONS_MAX;
     hub->log = &service->log;
     hub->user = service->options.user;
+    hub->process_id = service->process_id;
 }
 
 static skald_status database_ready(skald_service *service, skald_error *error)
@@ -166,6 +168,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
     if (status == SKALD_OK)
         status = followers_start(service, error);
     if (status == SKALD_OK)
+        status = skald_service_queues_ready(service, error);
+    if (status == SKALD_OK)
         status = skald_leases_start(service->leases, error);
     return status;
 }
@@ -191,6 +195,8 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
     skald_supervised_known(service->process_id);
     skald_leases_application(service->application, service->name, service->process_id);
     snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
+    snprintf(service->queue_subject, sizeof service->queue_subject, "skald.queue.%s",
+             service->name);
     hub_fill(service);
     const skald_status status = parts_start(service, error);
     service->state = SKALD_SERVICE_RUNNING;
@@ -266,23 +272,29 @@ static void parts_free(skald_service *service)
 static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_error *error)
 {
     const uint64_t deadline_ms = skald_clock_ms() + wait_ms;
+    /* Jobs first, while handlers go on: as long as they run, our row in skald.process must live. */
+    skald_queues_stop(service->queues);
+    const bool jobs_ended = skald_queues_join(service->queues, wait_ms);
     for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
         skald_feeder_stop(follower->feeder);
     if (service->leases != NULL)
-        skald_leases_leave(service->leases, wait_ms);
+        skald_leases_leave(service->leases, time_left(deadline_ms));
     /* A worker that has nothing in hand needs a moment to end, also when the time is over. */
     const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
     const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
     skald_relay_close(service->relay);
     service->relay = NULL;
-    if (!returned) {
+    if (!returned || !jobs_ended) {
         service->state = SKALD_SERVICE_STUCK;
         return skald_error_set(error, SKALD_TIMEOUT,
-                               "a handler of service \"%s\" did not return within %llu ms",
-                               service->name, (unsigned long long)wait_ms);
+                               "%s of service \"%s\" did not return within %llu ms",
+                               returned ? "an activity" : "a handler", service->name,
+                               (unsigned long long)wait_ms);
     }
     service->state = SKALD_SERVICE_STOPPED;
     parts_free(service);
+    skald_queues_close(service->queues);
+    service->queues = NULL;
     skald_nats_close(service->nats);
     service->nats = NULL;
     return SKALD_OK;
@@ -361,6 +373,8 @@ void skald_service_free(skald_service *service)
         free(service->followers);
         service->followers = next;
     }
+    skald_service_queues_free(service);
+    pthread_mutex_destroy(&service->hub.names_lock);
     skald_options_done(&service->options);
     skald_bell_done(&service->bell);
     skald_log_done(&service->log);
@@ -383,6 +397,9 @@ void skald_service_counters(const skald_service *service, skald_counters *out)
         .failed = atomic_load(&tally->failed),
         .set_aside = atomic_load(&tally->set_aside),
         .batches = atomic_load(&tally->batches),
+        .dead = atomic_load(&tally->dead),
+        .jobs_done = atomic_load(&tally->jobs_done),
+        .jobs_failed = atomic_load(&tally->jobs_failed),
         .relayed = atomic_load(&service->relayed),
         .partitions_held = leases == NULL ? 0 : skald_leases_held(leases),
         .relay_leads = leases != NULL && skald_leases_relay_leads(leases),
