@@ -87,6 +87,8 @@ ALTER TABLE skald.job
     ADD COLUMN result_type      text,
     ADD COLUMN result           bytea,
     ADD COLUMN first_failed_at  timestamptz,
+    ADD COLUMN not_yets         integer     NOT NULL DEFAULT 0,
+    ADD COLUMN not_yet_since    timestamptz,
     ADD COLUMN error_class      text,
     ADD COLUMN fingerprint      text,
     ADD COLUMN holds            boolean     NOT NULL DEFAULT false,
@@ -106,6 +108,8 @@ COMMENT ON COLUMN skald.job.state IS
     'parked: a message that waits for a retry or behind its key; waiting, running: in a queue; dead: given '
     'up, kept for a person; done, cancelled, discarded, skipped, expired, replaced: over.';
 COMMENT ON COLUMN skald.job.attempts IS 'How often it was tried and failed, since it was last replayed.';
+COMMENT ON COLUMN skald.job.not_yets IS
+    'How often in a row something it depends on had not arrived; counts for itself, since not_yet_since.';
 COMMENT ON COLUMN skald.job.begins_at IS
     'When it was first due; jobs of one key of an ordered queue run in the order of (begins_at, id).';
 COMMENT ON COLUMN skald.job.unique_key IS
@@ -124,9 +128,11 @@ COMMENT ON COLUMN skald.job.message_id IS 'CloudEvents id; of a queue''s job its
 
 DROP INDEX skald.job_due;
 DROP INDEX skald.job_key;
--- A key is held back by its parked messages and by a dead one that holds it.
-CREATE INDEX job_key ON skald.job (follower, partition, key, position)
+-- A key is held back by its parked messages and by a dead one that holds it. One that was edited has no
+-- position and comes first.
+CREATE INDEX job_key ON skald.job (follower, partition, key, position NULLS FIRST, id)
     WHERE state = 'parked' OR (state = 'dead' AND holds);
+CREATE INDEX job_holds ON skald.job (follower, partition, key) WHERE state = 'dead' AND holds;
 CREATE INDEX job_due ON skald.job (follower, partition, due_at) WHERE state = 'parked';
 CREATE INDEX job_waiting ON skald.job (queue, priority, due_at) WHERE state = 'waiting';
 CREATE INDEX job_running ON skald.job (queue, key) WHERE state = 'running';
@@ -161,6 +167,7 @@ CREATE TABLE skald.attempt (
     backtrace    text,
     PRIMARY KEY (job, number)
 );
+CREATE INDEX attempt_begun ON skald.attempt (job) WHERE outcome = 'begun';
 COMMENT ON TABLE skald.attempt IS 'Every attempt of a job that did not succeed, with what is known of it.';
 COMMENT ON COLUMN skald.attempt.outcome IS
     'begun: committed before it runs, because an earlier one crashed; lost: its process or host is gone; '
@@ -186,7 +193,9 @@ CREATE TABLE skald.suspect (
 );
 COMMENT ON TABLE skald.suspect IS 'Messages in hand when a process crashed; each is run alone from then on.';
 COMMENT ON COLUMN skald.suspect.crashes IS
-    'Attempts in which it alone was in hand, or its own thread crashed.';
+    'Attempts in which it alone was in hand, its own thread crashed, or it was the only suspect.';
+COMMENT ON COLUMN skald.suspect.started_at IS
+    'Committed before it runs as a suspect, with its process; NULL: that attempt is over.';
 
 -- What is published or enqueued again and again.
 CREATE TABLE skald.schedule (
@@ -382,7 +391,7 @@ BEGIN
       FROM skald.attempt WHERE job = of_job;
     UPDATE skald.job
        SET state = CASE WHEN queue IS NULL THEN 'parked' ELSE 'waiting' END, due_at = skald.now(),
-           attempts = 0, crashes = 0, first_failed_at = NULL, holds = false, ended_at = NULL,
+           attempts = 0, crashes = 0, first_failed_at = NULL, not_yets = 0, not_yet_since = NULL, holds = false, ended_at = NULL,
            expires_at = NULL, cancel_reason = NULL
      WHERE id = of_job;
     INSERT INTO skald.audit (actor, action, object, reason)
