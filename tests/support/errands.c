@@ -160,6 +160,8 @@ static skald_status errand_verify(skald_context *context, const ProtobufCMessage
     if (PQntuples(rows) == 0)
         return SKALD_NOT_FOUND;
     status = outside(context, "verify", input->number);
+    if (status == SKALD_OK && strcmp(input->note, "result") == 0)
+        status = answer_give(context, input);
     return status == SKALD_OK ? errand_effect(context, input) : status;
 }
 
