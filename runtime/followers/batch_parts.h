@@ -14,6 +14,7 @@ struct skald_batch {
     skald_pipeline *pipeline;
     skald_hand *hand; /* of the thread that runs it */
     skald_outbox_writer writer;
+    skald_job_writer jobs;
     skald_context context;
     skald_batch_lane *lanes; /* of the run in hand */
     size_t lane_count;

@@ -6,14 +6,16 @@
 
 #include <stdlib.h>
 
-/* Until the queues are here. */
-__attribute__((weak)) skald_status skald_queue_crash_note(skald_pg *pg, const skald_crash *crash,
-                                                          skald_error *error);
+enum { TRIES_MAX = 5 };
 
+/* Others may work on the same rows meanwhile. */
 static skald_status crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
 {
-    return crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
-                                     : skald_queue_crash_note(pg, crash, error);
+    skald_status status = SKALD_CONFLICT;
+    for (int i = 0; i < TRIES_MAX && status == SKALD_CONFLICT; i++)
+        status = crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
+                                           : skald_queue_crash_note(pg, crash, error);
+    return status;
 }
 
 /* When the database is not there we cannot start anyhow, and try again. What it will not take (the
@@ -43,7 +45,9 @@ static skald_status dead_note(skald_service *service, skald_pg *pg, skald_error 
     char id[SKALD_PROCESS_ID];
     bool any = false;
     while (skald_dead_next(id)) {
-        const skald_status status = skald_process_expire(pg, id, error);
+        skald_status status = skald_queue_crash_rest(pg, id, error);
+        if (status == SKALD_OK)
+            status = skald_process_expire(pg, id, error);
         if (status != SKALD_OK)
             return status;
         skald_dead_noted();

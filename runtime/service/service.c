@@ -40,6 +40,7 @@ skald_service *skald_service_open(const char *name, const skald_options *options
     service->mistake = error;
     pthread_mutex_init(&service->hub.suspects, NULL);
     skald_bell_init(&service->bell);
+    pthread_mutex_init(&service->hub.names_lock, NULL);
     skald_log_init(&service->log, service->name, service->options.log, service->options.log_user);
     return service;
 }
@@ -173,6 +174,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
     if (status == SKALD_OK)
         status = followers_start(service, error);
     if (status == SKALD_OK)
+        status = skald_service_queues_ready(service, error);
+    if (status == SKALD_OK)
         status = skald_leases_start(service->leases, error);
     return status;
 }
@@ -198,6 +201,8 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
     skald_supervised_known(service->process_id);
     skald_leases_application(service->application, service->name, service->process_id);
     snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
+    snprintf(service->queue_subject, sizeof service->queue_subject, "skald.queue.%s",
+             service->name);
     hub_fill(service);
     const skald_status status = parts_start(service, error);
     service->state = SKALD_SERVICE_RUNNING;
@@ -273,23 +278,29 @@ static void parts_free(skald_service *service)
 static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_error *error)
 {
     const uint64_t deadline_ms = skald_clock_ms() + wait_ms;
+    /* Jobs first, while handlers go on: as long as they run, our row in skald.process must live. */
+    skald_queues_stop(service->queues);
+    const bool jobs_ended = skald_queues_join(service->queues, wait_ms);
     for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
         skald_feeder_stop(follower->feeder);
     if (service->leases != NULL)
-        skald_leases_leave(service->leases, wait_ms);
+        skald_leases_leave(service->leases, time_left(deadline_ms));
     /* A worker that has nothing in hand needs a moment to end, also when the time is over. */
     const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
     const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
     skald_relay_close(service->relay);
     service->relay = NULL;
-    if (!returned) {
+    if (!returned || !jobs_ended) {
         service->state = SKALD_SERVICE_STUCK;
         return skald_error_set(error, SKALD_TIMEOUT,
-                               "a handler of service \"%s\" did not return within %llu ms",
-                               service->name, (unsigned long long)wait_ms);
+                               "%s of service \"%s\" did not return within %llu ms",
+                               returned ? "an activity" : "a handler", service->name,
+                               (unsigned long long)wait_ms);
     }
     service->state = SKALD_SERVICE_STOPPED;
     parts_free(service);
+    skald_queues_close(service->queues);
+    service->queues = NULL;
     skald_nats_close(service->nats);
     service->nats = NULL;
     return SKALD_OK;
@@ -368,6 +379,8 @@ void skald_service_free(skald_service *service)
         free(service->followers);
         service->followers = next;
     }
+    skald_service_queues_free(service);
+    pthread_mutex_destroy(&service->hub.names_lock);
     skald_options_done(&service->options);
     pthread_mutex_destroy(&service->hub.suspects);
     skald_bell_done(&service->bell);
@@ -392,6 +405,8 @@ void skald_service_counters(const skald_service *service, skald_counters *out)
         .set_aside = atomic_load(&tally->set_aside),
         .dead = atomic_load(&tally->dead),
         .batches = atomic_load(&tally->batches),
+        .jobs_done = atomic_load(&tally->jobs_done),
+        .jobs_failed = atomic_load(&tally->jobs_failed),
         .relayed = atomic_load(&service->relayed),
         .partitions_held = leases == NULL ? 0 : skald_leases_held(leases),
         .relay_leads = leases != NULL && skald_leases_relay_leads(leases),
