@@ -11,11 +11,15 @@
 
 #include "test/v1/events.pb-c.h"
 
-#include <libpq-fe.h>
+#include "base/arena.h"
+#include "outbox/compose.h"
+#include "outbox/writer.h"
+#include "pg/pipeline.h"
+
 #include <signal.h>
 #include <stdatomic.h>
 
-enum { KEYS = 10000, PER_KEY = 3, TOTAL = KEYS * PER_KEY, KILLS = 3 };
+enum { KEYS = 10000, PER_KEY = 3, TOTAL = KEYS * PER_KEY, PER_TRANSACTION = 500, KILLS = 3 };
 
 /* --- the process ----------------------------------------------------------------------------- */
 
@@ -94,20 +98,15 @@ static test_child *child_begin(const char *database, test_random *random)
 
 /* --- the story ------------------------------------------------------------------------------- */
 
-static void execute(PGconn *connection, const char *sql)
+/* One transaction of many rows, as a handler's would be: skald_publish_on takes one at a time. */
+static void publish_rows(skald_pipeline *pipeline, test_random *random, int first, int count)
 {
-    PGresult *result = PQexec(connection, sql);
-    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
-    PQclear(result);
-}
-
-/* Numbers 1 to PER_KEY of every key, the keys in turn; about one in a hundred may be dropped. */
-static void publish_all(skald_service *service, const char *database, test_random *random)
-{
-    PGconn *connection = PQconnectdb(database);
-    assert_int_equal(PQstatus(connection), CONNECTION_OK);
-    execute(connection, "BEGIN");
-    for (int i = 0; i < TOTAL; i++) {
+    skald_outbox_writer writer;
+    skald_outbox_writer_init(&writer);
+    skald_arena arena;
+    skald_arena_init(&arena, 0);
+    skald_error error = {0};
+    for (int i = first; i < first + count; i++) {
         char key[16];
         snprintf(key, sizeof key, "k%d", i % KEYS);
         Test__V1__Counted event = TEST__V1__COUNTED__INIT;
@@ -116,24 +115,48 @@ static void publish_all(skald_service *service, const char *database, test_rando
         event.note = random_chance(random, 1) ? "drop" : "";
         skald_publish_options options = SKALD_PUBLISH_OPTIONS_INIT;
         options.key = key;
-        skald_error error = {0};
-        assert_ok(skald_publish_on(service, connection, &event.base, &options, &error), &error);
-        if (i % 500 == 499) {
-            execute(connection, "COMMIT");
-            skald_ring(service);
-            execute(connection, "BEGIN");
-        }
+        skald_message message;
+        assert_ok(skald_compose(&message, &event.base, &options, NULL, SKALD_PARTITIONS_DEFAULT,
+                                &arena, &error),
+                  &error);
+        assert_ok(skald_outbox_writer_add(&writer, &message), NULL);
     }
-    execute(connection, "COMMIT");
-    PQfinish(connection);
+    assert_ok(skald_pipeline_begin(pipeline, 60000, &error), &error);
+    assert_ok(skald_outbox_writer_send(&writer, pipeline, &error), &error);
+    assert_ok(skald_pipeline_commit(pipeline, &error), &error);
+    skald_arena_done(&arena);
+    skald_outbox_writer_done(&writer);
 }
 
-/* A person replays half of what is dead; true, for use in waits. */
-static bool replay_some(const char *database)
+/* Numbers 1 to PER_KEY of every key, the keys in turn; about one in a hundred may be dropped. */
+static void publish_all(const char *database, test_random *random)
 {
-    database_run(database, "SELECT skald.job_replay(id, 'somebody') FROM (SELECT id FROM skald.job"
-                           " WHERE state = 'dead' AND random() < 0.5 LIMIT 300) AS d");
-    return true;
+    skald_pg *pg = NULL;
+    skald_pipeline *pipeline = NULL;
+    skald_error error = {0};
+    assert_ok(skald_pg_open(&pg, database, "test", &error), &error);
+    assert_int_equal(skald_pipeline_open(&pipeline, pg), SKALD_OK);
+    for (int i = 0; i < TOTAL; i += PER_TRANSACTION)
+        publish_rows(pipeline, random, i, PER_TRANSACTION);
+    skald_pipeline_close(pipeline);
+    skald_pg_close(pg);
+}
+
+/* A person replays half of what is dead, and looks how far it is. One connection for it all,
+ * because it happens many times. */
+static int64_t replay_and_count(skald_pg *person)
+{
+    skald_rows *rows = NULL;
+    skald_error error = {0};
+    assert_ok(skald_pg_do(person, &rows, &error,
+                          "WITH replayed AS MATERIALIZED (SELECT skald.job_replay(id, 'somebody')"
+                          " FROM (SELECT id FROM skald.job WHERE state = 'dead' AND random() < 0.5"
+                          " LIMIT 300) AS d) SELECT (SELECT sum(handled) FROM skald.position),"
+                          " (SELECT count(*) FROM replayed)"),
+              &error);
+    const int64_t handled = skald_rows_integer(rows, 0, 0);
+    skald_rows_free(rows);
+    return handled;
 }
 
 static void expect_in_order_and_once(const char *database)
@@ -179,17 +202,20 @@ static void test_order_and_once_through_failures_deaths_replays_and_kills(void *
     skald_service *publisher = counting_publisher("shop", database, NULL);
     test_child *killed = child_begin(database, &random);
     test_child *staying = child_begin(database, &random);
-    publish_all(publisher, database, &random);
+    publish_all(database, &random);
+    skald_error error = {0};
+    skald_pg *person = NULL;
+    assert_ok(skald_pg_open(&person, database, "somebody", &error), &error);
 
     for (int i = 1; i <= KILLS; i++) {
-        WAIT_UNTIL(replay_some(database) && counting_facts(database) > i * TOTAL / (KILLS + 2));
+        WAIT_UNTIL(replay_and_count(person) > i * TOTAL / (KILLS + 2));
         child_signal(killed, SIGKILL);
         assert_int_equal(child_wait(killed), 128 + SIGKILL);
         child_free(killed);
         killed = child_begin(database, &random);
     }
 
-    WAIT_UNTIL(replay_some(database) && counting_facts(database) >= TOTAL);
+    WAIT_UNTIL(replay_and_count(person) >= TOTAL);
     expect_in_order_and_once(database);
     WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.job") == 0);
     /* It was no peaceful run. */
@@ -201,7 +227,7 @@ static void test_order_and_once_through_failures_deaths_replays_and_kills(void *
     assert_int_equal(child_wait(staying), 0);
     child_free(killed);
     child_free(staying);
-    skald_error error = {0};
+    skald_pg_close(person);
     assert_ok(skald_service_stop(publisher, &error), &error);
     skald_service_free(publisher);
 }
