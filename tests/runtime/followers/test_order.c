@@ -76,7 +76,7 @@ static void child_become(int argc, char **argv)
     atomic_store(&drawn, strtoull(argv[3], NULL, 10));
     skald_options options = SKALD_OPTIONS_INIT;
     options.database = argv[2];
-    options.lease_ms = 500;
+    options.lease_ms = 1500;
     options.workers = 3;
     options.policy = &policy;
     skald_service *service = skald_service_open("shop", &options);
