@@ -121,7 +121,10 @@ skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *
     skald_status status = skald_compose(&message, event, options, &context->item->message,
                                         context->hub->partitions, &context->memory, &error);
     if (status == SKALD_OK) {
-        status = skald_outbox_writer_add(context->writer, &message);
+        status = skald_publish_waits(options)
+                     ? skald_outbox_writer_add_delayed(context->writer, &message,
+                                                       options->delay_ms, options->at_us)
+                     : skald_outbox_writer_add(context->writer, &message);
         if (status != SKALD_OK)
             skald_error_set(&error, status, "no memory for a published event");
     }

@@ -22,7 +22,10 @@ skald_status skald_publish_on(skald_service *service, struct pg_conn *connection
     skald_status status =
         skald_compose(&message, event, options, NULL, service->hub.partitions, &arena, error);
     if (status == SKALD_OK)
-        status = skald_outbox_write_on(connection, service->name, &message, error);
+        status = skald_publish_waits(options)
+                     ? skald_delayed_write_on(connection, service->name, &message,
+                                              options->delay_ms, options->at_us, error)
+                     : skald_outbox_write_on(connection, service->name, &message, error);
     skald_arena_done(&arena);
     return status;
 }
@@ -33,9 +36,10 @@ void skald_ring(skald_service *service)
         return;
     for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
         skald_follower_ring(follower);
-    if (service->nats == NULL)
+    skald_keeper_wake(service->keeper);
+    if (service->relay == NULL)
         return;
-    if (skald_leases_relay_leads(service->leases))
+    if (skald_relay_leads(service->relay))
         skald_bell_ring(&service->bell);
     else
         skald_nats_ping(service->nats, service->bell_subject);

@@ -113,11 +113,11 @@ static skald_status leases_ready(skald_service *service, skald_error *error)
         .process_id = service->process_id,
         .lease_ms = service->options.lease_ms,
         .log = &service->log,
-        .relay = service->relay,
-        .nats = service->nats,
     };
     const skald_status status = skald_leases_open(&service->leases, &options, error);
     service->hub.leases = service->leases;
+    if (status == SKALD_OK)
+        skald_duties_add(service);
     return status;
 }
 
@@ -350,6 +350,6 @@ void skald_service_counters(const skald_service *service, skald_counters *out)
         .batches = atomic_load(&tally->batches),
         .relayed = atomic_load(&service->relayed),
         .partitions_held = leases == NULL ? 0 : skald_leases_held(leases),
-        .relay_leads = leases != NULL && skald_leases_relay_leads(leases),
+        .relay_leads = service->relay != NULL && skald_relay_leads(service->relay),
     };
 }
