@@ -9,7 +9,7 @@ $$;
 DROP VIEW skald.v_queue, skald.v_dead_group, skald.v_job;
 DROP FUNCTION skald.operation_work, skald.operation_apply, skald.operation_stop, skald.operation_begin,
               skald.operation_preview, skald.job_select, skald.job_filter_check;
-DROP FUNCTION skald.job_cancel, skald.job_discard, skald.job_replay, skald.key_release, skald.enqueue;
+DROP FUNCTION skald.job_cancel, skald.job_discard, skald.job_replay, skald.queue_key_release, skald.key_release, skald.enqueue;
 DROP TABLE skald.alert, skald.operation_item, skald.operation, skald.audit, skald.message_type,
            skald.schedule, skald.suspect, skald.attempt, skald.key_bucket;
 DELETE FROM skald.job WHERE state NOT IN ('parked', 'dead') OR queue IS NOT NULL OR replaces IS NOT NULL;

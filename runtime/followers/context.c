@@ -127,6 +127,8 @@ skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *
                      : skald_outbox_writer_add(context->writer, &message);
         if (status != SKALD_OK)
             skald_error_set(&error, status, "no memory for a published event");
+        if (skald_publish_waits(options))
+            atomic_fetch_add(&context->hub->tally.delayed, 1);
     }
     return status == SKALD_OK ? SKALD_OK : failure_keep(context, &error);
 }

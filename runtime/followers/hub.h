@@ -20,6 +20,7 @@ typedef struct skald_tally {
     atomic_uint_fast64_t failed;
     atomic_uint_fast64_t set_aside;
     atomic_uint_fast64_t batches;
+    atomic_uint_fast64_t delayed; /* messages written that are published later */
 } skald_tally;
 
 struct skald_leases;

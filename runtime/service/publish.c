@@ -26,6 +26,8 @@ skald_status skald_publish_on(skald_service *service, struct pg_conn *connection
                      ? skald_delayed_write_on(connection, service->name, &message,
                                               options->delay_ms, options->at_us, error)
                      : skald_outbox_write_on(connection, service->name, &message, error);
+    if (status == SKALD_OK && skald_publish_waits(options))
+        atomic_fetch_add(&service->hub.tally.delayed, 1);
     skald_arena_done(&arena);
     return status;
 }

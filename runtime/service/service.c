@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <skald/publish.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
         skald_pg_open(&pg, service->options.database, service->application, error);
     if (status == SKALD_OK)
         status = skald_identity_check(service, pg, error);
+    if (status == SKALD_OK)
+        status = skald_schedules_declare(service, pg, error);
     skald_pg_close(pg);
     return status;
 }
@@ -102,6 +105,33 @@ static skald_status broker_ready(skald_service *service, skald_error *error)
     };
     status = skald_relay_check(&options, error);
     return status != SKALD_OK ? status : skald_relay_open(&service->relay, &options, error);
+}
+
+static void keeper_published(void *user)
+{
+    skald_ring(user);
+}
+
+static skald_status keeper_ready(skald_service *service, skald_error *error)
+{
+    const skald_keeper_options options = {
+        .service = service->name,
+        .database = service->options.database,
+        .application = service->application,
+        .nats = service->nats,
+        .log = &service->log,
+        .alert_command = service->options.alert_command,
+        .alert_interval_ms = service->options.alert_interval_ms,
+        .delayed = &service->hub.tally.delayed,
+        .published = keeper_published,
+        .user = service,
+    };
+    skald_status status = skald_keeper_open(&service->keeper, &options, error);
+    for (const skald_follower *follower = service->followers;
+         follower != NULL && status == SKALD_OK; follower = follower->next)
+        status = skald_keeper_watch(service->keeper, follower->name, false, &follower->options.caps,
+                                    error);
+    return status;
 }
 
 static skald_status leases_ready(skald_service *service, skald_error *error)
@@ -155,6 +185,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
         status = database_ready(service, error);
     if (status == SKALD_OK)
         status = broker_ready(service, error);
+    if (status == SKALD_OK)
+        status = keeper_ready(service, error);
     if (status == SKALD_OK)
         status = leases_ready(service, error);
     if (status == SKALD_OK)
@@ -258,6 +290,8 @@ static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_e
     /* A worker that has nothing in hand needs a moment to end, also when the time is over. */
     const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
     const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
+    skald_keeper_close(service->keeper);
+    service->keeper = NULL;
     skald_relay_close(service->relay);
     service->relay = NULL;
     if (!returned) {
@@ -326,6 +360,7 @@ void skald_service_free(skald_service *service)
         free(service->followers);
         service->followers = next;
     }
+    skald_schedules_free(service);
     skald_options_done(&service->options);
     skald_bell_done(&service->bell);
     skald_log_done(&service->log);
@@ -351,5 +386,6 @@ void skald_service_counters(const skald_service *service, skald_counters *out)
         .relayed = atomic_load(&service->relayed),
         .partitions_held = leases == NULL ? 0 : skald_leases_held(leases),
         .relay_leads = service->relay != NULL && skald_relay_leads(service->relay),
+        .keeper_leads = skald_keeper_leads(service->keeper),
     };
 }
