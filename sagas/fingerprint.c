@@ -90,7 +90,7 @@ static bool is_blank(char c)
 
 static bool is_mail(char c)
 {
-    return is_word(c) || is_high(c) || (c != '\0' && strchr("._%+-", c) != NULL);
+    return is_word(c) || is_high(c) || c == '.' || c == '_' || c == '%' || c == '+' || c == '-';
 }
 
 /* Of a UTF-8 character; a byte that is none counts alone. */
@@ -128,7 +128,7 @@ typedef struct reader {
 
 static bool begins(const char *text, const char *with)
 {
-    return strncmp(text, with, strlen(with)) == 0;
+    return *text == *with && strncmp(text, with, strlen(with)) == 0;
 }
 
 /* An apostrophe inside a word neither opens nor closes: "can't". */
@@ -145,6 +145,8 @@ static const char *quote_end(const char *from, const quotes *kind)
 
 static size_t quoted_size(reader *r)
 {
+    if (is_word(*r->at))
+        return 0;
     for (size_t i = 0; i < QUOTE_KINDS; i++) {
         const quotes *const kind = &quote_kinds[i];
         const bool inside = kind->open[0] == '\'' && (is_word(r->before) || is_high(r->before));

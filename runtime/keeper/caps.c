@@ -125,9 +125,9 @@ static skald_status keys_release(skald_keeper *keeper, const skald_keeper_watch_
     const skald_param params[] = {skald_text(ids)};
     return skald_pg_run(keeper->pg, NULL,
                         watch->is_queue
-                            ? "SELECT skald.queue_key_release(queue, key) FROM (SELECT DISTINCT"
-                              " queue, key FROM skald.job WHERE id = ANY ($1::bigint[])"
-                              " AND key <> '') AS k"
+                            ? "SELECT skald.queue_release(array_agg(queue), array_agg(key)) FROM"
+                              " (SELECT DISTINCT queue, key FROM skald.job"
+                              "  WHERE id = ANY ($1::bigint[]) AND key <> '') AS k"
                             : "SELECT skald.key_release(follower, partition, key) FROM (SELECT"
                               " DISTINCT follower, partition, key FROM skald.job"
                               " WHERE id = ANY ($1::bigint[]) AND key IS NOT NULL) AS k",

@@ -1,7 +1,6 @@
 /* Delayed messages: what is due goes from the queue "@publish" to the outbox, in the order in which
  * it is due. */
 #include "keeper/keeper_parts.h"
-#include "outbox/delayed.h"
 
 /* One at a time, so that two keepers cannot mix their rows: whoever finds the queue's row locked has
  * nothing to do. Inserting a job locks that row less, and is not held up. A queue that is paused

@@ -1,17 +1,8 @@
 /* Jobs that have waited so long that they do not matter any more. */
 #include "keeper/keeper_parts.h"
 
-/* The next job of each key that was behind one of them has its turn, if it is put off. */
-static skald_status keys_release(skald_keeper *keeper, const char *queues, const char *keys,
-                                 skald_error *error)
-{
-    return skald_pg_do(keeper->pg, NULL, error,
-                       "SELECT skald.queue_key_release(queue, key) FROM"
-                       " (SELECT DISTINCT queue, key FROM unnest($1::text[], $2::text[])"
-                       "  AS ended (queue, key)) AS over",
-                       queues, keys);
-}
-
+/* The next job of a key that was behind one of them has its turn: asked by a statement of its own,
+ * which sees that they are over. */
 static skald_status expire(skald_keeper *keeper, int64_t *count, skald_error *error)
 {
     skald_rows *rows = NULL;
@@ -31,8 +22,8 @@ static skald_status expire(skald_keeper *keeper, int64_t *count, skald_error *er
         return status;
     *count = skald_rows_integer(rows, 0, 0);
     if (!skald_rows_null(rows, 0, 1))
-        status = keys_release(keeper, skald_rows_text(rows, 0, 1), skald_rows_text(rows, 0, 2),
-                              error);
+        status = skald_pg_do(keeper->pg, NULL, error, "SELECT skald.queue_release($1, $2)",
+                             skald_rows_text(rows, 0, 1), skald_rows_text(rows, 0, 2));
     skald_rows_free(rows);
     return status;
 }

@@ -45,21 +45,6 @@ static skald_status messages_forget(skald_keeper *keeper, uint64_t *touched, ska
     return touched_of(status, rows, touched);
 }
 
-/* A bucket that is full again is as good as none. */
-static skald_status buckets_forget(skald_keeper *keeper, uint64_t *touched, skald_error *error)
-{
-    skald_rows *rows = NULL;
-    const skald_status status = skald_pg_do(
-        keeper->pg, &rows, error,
-        "DELETE FROM skald.key_bucket AS b USING skald.queue AS q WHERE q.name = b.queue"
-        " AND (q.key_rate IS NULL OR b.tokens + extract(epoch FROM skald.now() - b.tokens_at)"
-        "  * q.key_rate >= q.key_burst)"
-        " AND (b.queue, b.key) IN (SELECT k.queue, k.key FROM skald.key_bucket AS k"
-        "  ORDER BY k.tokens_at LIMIT $1 FOR UPDATE SKIP LOCKED)",
-        SKALD_KEEPER_STEP_MAX);
-    return touched_of(status, rows, touched);
-}
-
 static skald_status alerts_forget(skald_keeper *keeper, skald_error *error)
 {
     return skald_pg_do(
@@ -85,8 +70,6 @@ skald_status skald_keeper_forget(skald_keeper *keeper, uint32_t *wait_ms, skald_
     skald_status status = jobs_forget(keeper, &touched, error);
     if (status == SKALD_OK)
         status = messages_forget(keeper, &touched, error);
-    if (status == SKALD_OK)
-        status = buckets_forget(keeper, &touched, error);
     if (status == SKALD_OK)
         status = alerts_forget(keeper, error);
     if (status == SKALD_OK)

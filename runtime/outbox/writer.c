@@ -19,7 +19,6 @@ void skald_outbox_writer_init(skald_outbox_writer *writer)
     skald_array_init(&writer->tracestates, SKALD_ARRAY_TEXT);
     skald_array_init(&writer->headers, SKALD_ARRAY_TEXT);
     skald_array_init(&writer->bodies, SKALD_ARRAY_BYTEA);
-    skald_delayed_writer_init(&writer->delayed);
 }
 
 /* Every column, in the order of the INSERT below. */
@@ -40,7 +39,6 @@ void skald_outbox_writer_done(skald_outbox_writer *writer)
     columns_list(writer, columns);
     for (int i = 0; i < COLUMNS; i++)
         skald_array_done(columns[i]);
-    skald_delayed_writer_done(&writer->delayed);
 }
 
 void skald_outbox_writer_clear(skald_outbox_writer *writer)
@@ -49,19 +47,11 @@ void skald_outbox_writer_clear(skald_outbox_writer *writer)
     columns_list(writer, columns);
     for (int i = 0; i < COLUMNS; i++)
         skald_array_clear(columns[i]);
-    skald_delayed_writer_clear(&writer->delayed);
 }
 
 uint32_t skald_outbox_writer_count(const skald_outbox_writer *writer)
 {
-    return writer->ids.count + skald_delayed_writer_count(&writer->delayed);
-}
-
-skald_status skald_outbox_writer_add_delayed(skald_outbox_writer *writer,
-                                             const skald_message *message, uint64_t delay_ms,
-                                             int64_t at_us)
-{
-    return skald_delayed_writer_add(&writer->delayed, message, delay_ms, at_us);
+    return writer->ids.count;
 }
 
 skald_status skald_outbox_writer_add(skald_outbox_writer *writer, const skald_message *message)
@@ -91,9 +81,8 @@ skald_status skald_outbox_writer_add(skald_outbox_writer *writer, const skald_me
 skald_status skald_outbox_writer_send(skald_outbox_writer *writer, skald_pipeline *pipeline,
                                       skald_error *error)
 {
-    const skald_status status = skald_delayed_writer_send(&writer->delayed, pipeline, error);
-    if (status != SKALD_OK || writer->ids.count == 0)
-        return status;
+    if (skald_outbox_writer_count(writer) == 0)
+        return SKALD_OK;
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
     skald_param params[COLUMNS];

@@ -1,9 +1,7 @@
-/* Puts messages into the outbox: collected over a batch and inserted by one statement. Those that
- * are published later are collected beside them. */
+/* Puts messages into the outbox: collected over a batch and inserted by one statement. */
 #ifndef SKALD_OUTBOX_WRITER_H
 #define SKALD_OUTBOX_WRITER_H
 
-#include "outbox/delayed.h"
 #include "pg/array.h"
 #include "pg/pipeline.h"
 
@@ -21,7 +19,6 @@ typedef struct skald_outbox_writer {
     skald_array tracestates;
     skald_array headers;
     skald_array bodies;
-    skald_delayed_writer delayed;
 } skald_outbox_writer;
 
 void skald_outbox_writer_init(skald_outbox_writer *writer);
@@ -33,12 +30,6 @@ void skald_outbox_writer_clear(skald_outbox_writer *writer);
 /* Copies `message`, whose id is a UUID and whose partition is set. SKALD_NO_MEMORY. */
 skald_status skald_outbox_writer_add(skald_outbox_writer *writer, const skald_message *message);
 
-/* The same for a message that is published after `delay_ms`, or, if it is not 0, at `at_us`. */
-skald_status skald_outbox_writer_add_delayed(skald_outbox_writer *writer,
-                                             const skald_message *message, uint64_t delay_ms,
-                                             int64_t at_us);
-
-/* Both kinds together. */
 uint32_t skald_outbox_writer_count(const skald_outbox_writer *writer);
 
 /* Queues the INSERT of everything collected, in the order it was added; nothing when there is

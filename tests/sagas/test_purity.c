@@ -3,7 +3,6 @@
 
 static const char *const allowed_names[] = {
     "memcpy",         "memset", "memmove",         "memcmp",           "memchr",
-    "bcmp",           "strlen", "strncmp",         "strchr",           "snprintf",
     "vsnprintf",      "qsort",  "__assert_fail",   "__memcpy_chk",     "__memset_chk",
     "__snprintf_chk", "abort",  "__vsnprintf_chk", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_",
 };

@@ -123,20 +123,6 @@ static void test_thousands_of_ended_jobs_are_forgotten_at_once(void **state)
     keeper_stop(service);
 }
 
-static void test_buckets_of_keys_that_are_full_again_are_forgotten(void **state)
-{
-    (void)state;
-    const char *database = prepared();
-    database_run(database, "UPDATE skald.queue SET key_rate = 1, key_burst = 10;"
-                           "INSERT INTO skald.key_bucket VALUES"
-                           " ('mail', 'full', 5, skald.now() - interval '5 s'),"
-                           " ('mail', 'not yet', 5, skald.now() - interval '4 s')");
-    skald_service *service = started(database);
-    WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.key_bucket") == 1);
-    assert_string_equal(database_text(database, "SELECT key FROM skald.key_bucket"), "not yet");
-    keeper_stop(service);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,7 +130,6 @@ int main(void)
         cmocka_unit_test(test_the_next_job_of_its_key_has_its_turn_when_one_expires),
         cmocka_unit_test(test_what_ended_is_forgotten_after_its_time_with_its_attempts),
         cmocka_unit_test(test_thousands_of_ended_jobs_are_forgotten_at_once),
-        cmocka_unit_test(test_buckets_of_keys_that_are_full_again_are_forgotten),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
 }
