@@ -113,7 +113,7 @@ static skald_status trouble_describe(skald_rows **rows, skald_keeper *keeper,
         "  '\" is open after ' || failures_in_row || ' failures in a row',"
         "  'skald queue show ' || name FROM skald.queue"
         "  WHERE $3 = '@breaker' AND name = $2 AND breaker_since IS NOT NULL"
-        " UNION ALL SELECT 'schedule', failed_at, failure, 'skald schedule show ' || name"
+        " UNION ALL SELECT 'schedule', failed_at, failure, 'skald schedule list'"
         "  FROM skald.schedule WHERE $3 = '@schedule' AND name = $2 AND failure IS NOT NULL),"
         " t AS (SELECT alert, $1::text AS service, $2::text AS subscription,"
         "  $3::text AS fingerprint, NULL::text AS type, reason, 0 AS count, since, command"
