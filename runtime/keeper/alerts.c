@@ -1,7 +1,7 @@
 /* Alerts: who is told of what, once per group and interval. That people were told is written down
  * after it happened, so a crash in between tells them twice rather than never. */
-#include "keeper/keeper_parts.h"
 #include "base/clock.h"
+#include "keeper/keeper_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -128,7 +128,8 @@ static const char *or_empty(const char *text)
 
 /* --- telling -------------------------------------------------------------------------------- */
 
-/* Of a command that failed nothing is told, so the group counts as new when the interval is over. */
+/* Of a command that failed nothing is told, so the group counts as new when the interval is over.
+ */
 static skald_status note(skald_keeper *keeper, const skald_keeper_alert *alert, bool told,
                          skald_error *error)
 {

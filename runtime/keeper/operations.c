@@ -89,8 +89,8 @@ static void end_say(skald_keeper *keeper, const step *of)
         return;
     if (skald_rows_count(rows) > 0)
         skald_log_say(keeper->options.log, SKALD_LOG_INFO, "KEEPER-OPERATION-DONE",
-                      "operation %" PRId64 " of %s is done: %s of %" PRId64
-                      " jobs, %" PRId64 " refused",
+                      "operation %" PRId64 " of %s is done: %s of %" PRId64 " jobs, %" PRId64
+                      " refused",
                       of->id, skald_rows_text(rows, 0, 3), skald_rows_text(rows, 0, 0),
                       skald_rows_integer(rows, 0, 1), skald_rows_integer(rows, 0, 2));
     skald_rows_free(rows);

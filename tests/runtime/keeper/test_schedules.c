@@ -1,4 +1,5 @@
-/* Schedules: in the time of their zone, once each, also through summer time, outages and changes. */
+/* Schedules: in the time of their zone, once each, also through summer time, outages and changes.
+ */
 #include "keeper/civil.h"
 #include "support/database.h"
 #include "support/keeper.h"
@@ -8,9 +9,8 @@
 
 #include "test/v1/events.pb-c.h"
 
-static const Test__V1__Counted tick = {
-    PROTOBUF_C_MESSAGE_INIT(&test__v1__counted__descriptor),
-    .key = (char *)"", .number = 7, .note = (char *)"tick"};
+static const Test__V1__Counted tick = {PROTOBUF_C_MESSAGE_INIT(&test__v1__counted__descriptor),
+                                       .key = (char *)"", .number = 7, .note = (char *)"tick"};
 
 static skald_service *service_with(const char *database, const char *name, const char *cron,
                                    const skald_schedule_options *options)
@@ -204,8 +204,9 @@ static void test_what_a_person_changed_stays_until_the_program_declares_somethin
     options.key = "other";
     start_and_stop(database, "30 8 * * *", &options);
     assert_string_equal(next_at(database, "job"), "2026-05-01 23:30:00");
-    assert_string_equal(database_text(database, "SELECT concat_ws('|', cron, time_zone, missed, key,"
-                                                " paused) FROM skald.schedule"),
+    assert_string_equal(database_text(database,
+                                      "SELECT concat_ws('|', cron, time_zone, missed, key,"
+                                      " paused) FROM skald.schedule"),
                         "30 8 * * *|Asia/Tokyo|all|other|t");
     /* Another key, the same times: what is due stays due. */
     database_run(database, "UPDATE skald.schedule SET next_at = '2026-05-01 12:00+00'");
