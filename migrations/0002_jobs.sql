@@ -87,6 +87,8 @@ ALTER TABLE skald.job
     ADD COLUMN result_type      text,
     ADD COLUMN result           bytea,
     ADD COLUMN first_failed_at  timestamptz,
+    ADD COLUMN not_yets         integer     NOT NULL DEFAULT 0,
+    ADD COLUMN not_yet_since    timestamptz,
     ADD COLUMN error_class      text,
     ADD COLUMN fingerprint      text,
     ADD COLUMN holds            boolean     NOT NULL DEFAULT false,
@@ -107,6 +109,8 @@ COMMENT ON COLUMN skald.job.state IS
     'parked: a message that waits for a retry or behind its key; waiting, running: in a queue; dead: given '
     'up, kept for a person; done, cancelled, discarded, skipped, expired, replaced: over.';
 COMMENT ON COLUMN skald.job.attempts IS 'How often it was tried and failed, since it was last replayed.';
+COMMENT ON COLUMN skald.job.not_yets IS
+    'How often in a row something it depends on had not arrived; counts for itself, since not_yet_since.';
 COMMENT ON COLUMN skald.job.begins_at IS
     'When it was first due; jobs of one key of an ordered queue run in the order of (begins_at, id).';
 COMMENT ON COLUMN skald.job.unique_key IS
@@ -132,14 +136,17 @@ CREATE UNIQUE INDEX job_position ON skald.job (follower, partition, position)
     WHERE position IS NOT NULL AND state <> 'replaced';
 CREATE UNIQUE INDEX job_sequence ON skald.job (follower, sequence)
     WHERE position IS NULL AND state <> 'replaced';
--- A key is held back by its parked messages and by a dead one that holds it.
-CREATE INDEX job_key ON skald.job (follower, partition, key, position)
+-- A key is held back by its parked messages and by a dead one that holds it. One whose position could
+-- not be read comes first.
+CREATE INDEX job_key ON skald.job (follower, partition, key, position NULLS FIRST, id)
     WHERE state = 'parked' OR (state = 'dead' AND holds);
+CREATE INDEX job_holds ON skald.job (follower, partition, key) WHERE state = 'dead' AND holds;
 CREATE INDEX job_due ON skald.job (follower, partition, due_at) WHERE state = 'parked';
 CREATE INDEX job_waiting ON skald.job (queue, priority, due_at) WHERE state = 'waiting';
-CREATE INDEX job_running ON skald.job (queue, holder) WHERE state = 'running';
+CREATE INDEX job_running ON skald.job (queue, key) WHERE state = 'running';
 CREATE INDEX job_queue_key ON skald.job (queue, key, begins_at, id)
-    WHERE queue IS NOT NULL AND state IN ('waiting', 'running') AND key <> '';
+    WHERE queue IS NOT NULL AND key <> ''
+      AND (state IN ('waiting', 'running') OR (state = 'dead' AND holds));
 CREATE UNIQUE INDEX job_unique ON skald.job (queue, unique_key)
     WHERE unique_key IS NOT NULL AND state IN ('waiting', 'running');
 CREATE UNIQUE INDEX job_message ON skald.job (message_id) WHERE queue IS NOT NULL;
@@ -171,6 +178,7 @@ CREATE TABLE skald.attempt (
     backtrace    text,
     PRIMARY KEY (job, number)
 );
+CREATE INDEX attempt_begun ON skald.attempt (job) WHERE outcome = 'begun';
 COMMENT ON TABLE skald.attempt IS 'Every attempt of a job that did not succeed, with what is known of it.';
 COMMENT ON COLUMN skald.attempt.outcome IS
     'begun: committed before it runs, because an earlier one crashed; lost: its process or host is gone; '
@@ -196,7 +204,9 @@ CREATE TABLE skald.suspect (
 );
 COMMENT ON TABLE skald.suspect IS 'Messages in hand when a process crashed; each is run alone from then on.';
 COMMENT ON COLUMN skald.suspect.crashes IS
-    'Attempts in which it alone was in hand, or its own thread crashed.';
+    'Attempts in which it alone was in hand, its own thread crashed, or it was the only suspect.';
+COMMENT ON COLUMN skald.suspect.started_at IS
+    'Committed before it runs as a suspect, with its process; NULL: that attempt is over.';
 
 -- What is published or enqueued again and again.
 CREATE TABLE skald.schedule (
@@ -360,6 +370,23 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 COMMENT ON FUNCTION skald.key_release IS 'The first message of a key that waits becomes due.';
 
+-- The same for keys of queues, after the end of one of their jobs. In an ordered queue the first job of
+-- the key has its turn, in one that bounds the jobs of a key the first that waits for such an end.
+CREATE FUNCTION skald.queue_release(of_queues text[], of_keys text[])
+RETURNS void LANGUAGE sql AS $$
+    UPDATE skald.job AS j SET due_at = skald.now()
+      FROM unnest(of_queues, of_keys) AS k(queue, key)
+      JOIN skald.queue AS q ON q.name = k.queue
+      CROSS JOIN LATERAL (
+          SELECT b.id FROM skald.job AS b
+           WHERE b.queue = k.queue AND b.key = k.key AND b.key <> ''
+             AND (b.state IN ('waiting', 'running') OR (b.state = 'dead' AND b.holds))
+             AND (q.ordered OR (b.state = 'waiting' AND b.due_at = 'infinity'))
+           ORDER BY b.begins_at, b.id LIMIT 1) AS head
+     WHERE j.id = head.id AND j.state = 'waiting' AND j.due_at = 'infinity'
+$$;
+COMMENT ON FUNCTION skald.queue_release IS 'The next job of each key that waits for another one becomes due.';
+
 CREATE FUNCTION skald.job_replay(of_job bigint, actor text, reason text DEFAULT '')
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -387,7 +414,7 @@ BEGIN
       FROM skald.attempt WHERE job = of_job;
     UPDATE skald.job
        SET state = CASE WHEN queue IS NULL THEN 'parked' ELSE 'waiting' END, due_at = skald.now(),
-           attempts = 0, crashes = 0, first_failed_at = NULL, holds = false, ended_at = NULL,
+           attempts = 0, crashes = 0, first_failed_at = NULL, not_yets = 0, not_yet_since = NULL, holds = false, ended_at = NULL,
            expires_at = NULL, cancel_reason = NULL
      WHERE id = of_job;
     INSERT INTO skald.audit (actor, action, object, reason)
@@ -413,6 +440,8 @@ BEGIN
      WHERE id = of_job;
     IF j.follower IS NOT NULL AND j.key IS NOT NULL THEN
         PERFORM skald.key_release(j.follower, j.partition, j.key);
+    ELSIF j.queue IS NOT NULL THEN
+        PERFORM skald.queue_release(ARRAY[j.queue], ARRAY[j.key]);
     END IF;
     INSERT INTO skald.audit (actor, action, object, reason)
     VALUES (actor, 'discard', 'job ' || of_job, reason);
@@ -435,7 +464,8 @@ BEGIN
         UPDATE skald.job SET cancel_reason = job_cancel.reason WHERE id = j.id;
     ELSIF j.state IN ('waiting', 'dead') THEN
         UPDATE skald.job SET state = 'cancelled', cancel_reason = job_cancel.reason, due_at = 'infinity',
-               ended_at = skald.now() WHERE id = j.id;
+               holds = false, ended_at = skald.now() WHERE id = j.id;
+        PERFORM skald.queue_release(ARRAY[j.queue], ARRAY[j.key]);
     ELSE
         RETURN format('job "%s" is %s already', of_id, j.state);
     END IF;

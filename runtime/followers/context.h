@@ -1,8 +1,11 @@
-/* The inside of a skald_context: what a handler works with, and what it left behind. */
+/* The inside of a skald_context: what a handler or an activity works with, and what it left behind.
+ */
 #ifndef SKALD_FOLLOWERS_CONTEXT_H
 #define SKALD_FOLLOWERS_CONTEXT_H
 
 #include "base/arena.h"
+#include "effects/effects.h"
+#include "followers/attempts.h"
 #include "followers/hub.h"
 #include "followers/item.h"
 #include "outbox/writer.h"
@@ -12,27 +15,55 @@
 
 enum { SKALD_CONTEXT_RESULTS_MAX = 1024 };
 
+/* What user code said with one of the answers of <skald/context.h>. */
+typedef struct skald_answer {
+    skald_status status; /* what it then returns; SKALD_OK: it said nothing */
+    skald_failure_kind kind;
+    char error_class[SKALD_ERROR_CLASS_SIZE_MAX + 1];
+    uint64_t retry_after_ms;
+    char text[SKALD_ERROR_TEXT_SIZE];
+} skald_answer;
+
 struct skald_context {
     skald_hub *hub;
     skald_pipeline *pipeline;
     skald_outbox_writer *writer;
+    skald_job_writer *jobs;
+    /* Of an activity, which runs outside any transaction: what it does is collected here, and its
+     * queries go to a connection of its own. NULL in a handler; then the three above are. */
+    skald_effects *effects;
+    skald_pg *own; /* opened at its first query */
     const skald_item *item;
     uint32_t owner; /* the item's number in the pipeline */
     skald_arena memory;
-    skald_error failure; /* why the handler failed, as far as it or we said so */
+    skald_error failure; /* the first call of the context that failed */
+    skald_answer answer;
     skald_rows *results[SKALD_CONTEXT_RESULTS_MAX];
     uint32_t result_count;
 };
 
 void skald_context_init(skald_context *context, skald_hub *hub, skald_pipeline *pipeline,
-                        skald_outbox_writer *writer);
+                        skald_outbox_writer *writer, skald_job_writer *jobs);
+
+/* The same for activities. */
+void skald_context_init_activity(skald_context *context, skald_hub *hub, skald_effects *effects);
 
 /* Begins the next message. */
 void skald_context_begin(skald_context *context, const skald_item *item, uint32_t owner);
+
+/* What a call of user code amounts to that returned `returned`: SKALD_OK: done. SKALD_SKIPPED: need
+ * not be done, *attempt says why. SKALD_FAILED: *attempt says what kind of failure it is. A call of
+ * the context that failed fails it, also when user code goes on regardless: half of an effect must
+ * not commit. `code` is the handler's or activity's name. */
+skald_status skald_context_outcome(const skald_context *context, skald_status returned,
+                                   const char *code, skald_attempt *attempt);
 
 /* Frees what the handler used. */
 void skald_context_end(skald_context *context);
 
 void skald_context_done(skald_context *context);
+
+/* Remembers the first failure of a call, so that user code need not pass it on itself. */
+skald_status skald_context_failed(skald_context *context, const skald_error *error);
 
 #endif
