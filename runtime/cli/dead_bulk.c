@@ -179,7 +179,7 @@ static int change(bulk_change *bulk)
                (long long)bulk->count);
     else
         return operation_print(&bulk->session, operation);
-    fprintf(stderr, "Next: skald operation show %lld\n", (long long)operation);
+    session_hint(&bulk->session, "Next: skald operation show %lld", (long long)operation);
     return EX_OK;
 }
 

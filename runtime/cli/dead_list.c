@@ -44,8 +44,8 @@ static int list(cli_session *session, const dead_list_options *options, int64_t 
     if (rows == NULL)
         return session_fail(session);
     listing_print(session, columns, rows, "Nothing is dead.");
-    if (!session->json && skald_rows_count(rows) > 0)
-        fputs("Next: skald dead show FINGERPRINT\n", stderr);
+    if (skald_rows_count(rows) > 0)
+        session_hint(session, "\nNext: skald dead show FINGERPRINT");
     return EX_OK;
 }
 

@@ -2,7 +2,6 @@
 #include "cli/attempts.h"
 #include "cli/body.h"
 #include "cli/listing.h"
-#include "cli/table.h"
 #include "cli/terminal.h"
 
 typedef struct dead_show_options {
@@ -12,16 +11,16 @@ typedef struct dead_show_options {
 
 static const listing_column group_columns[] = {
     {"fingerprint", NULL, LISTING_TEXT},
-    {"subscription", "Subscription", LISTING_TEXT},
-    {"type", "Type", LISTING_TEXT},
-    {"reason", "Reason", LISTING_TEXT},
-    {"error_class", "Class", LISTING_TEXT},
-    {"sqlstate", "SQLSTATE", LISTING_TEXT},
-    {"jobs", "Jobs", LISTING_COUNT},
-    {"keys", "Keys", LISTING_COUNT},
-    {"holding", "Holding", LISTING_COUNT},
-    {"first_at", "First", LISTING_TIME},
-    {"last_at", "Last", LISTING_TIME},
+    {"subscription", NULL, LISTING_TEXT},
+    {"type", NULL, LISTING_TEXT},
+    {"reason", NULL, LISTING_TEXT},
+    {"error_class", NULL, LISTING_TEXT},
+    {"sqlstate", NULL, LISTING_TEXT},
+    {"jobs", NULL, LISTING_COUNT},
+    {"keys", NULL, LISTING_COUNT},
+    {"holding", NULL, LISTING_COUNT},
+    {"first_at", NULL, LISTING_TIME},
+    {"last_at", NULL, LISTING_TIME},
     {"last_job", NULL, LISTING_ID},
     {0},
 };
@@ -107,13 +106,9 @@ static bool print_json(cli_session *session, const skald_rows *groups, const ska
 static void print_groups(cli_session *session, const skald_rows *groups)
 {
     for (uint32_t row = 0; row < skald_rows_count(groups); row++) {
-        printf("%sDead of %s%s\n", skald_terminal_bold(stdout), skald_rows_text(groups, row, 0),
+        printf("%sCause %s%s\n", skald_terminal_bold(stdout), skald_rows_text(groups, row, 0),
                skald_terminal_plain(stdout));
-        for (int i = 0; group_columns[i].name != NULL; i++) {
-            const char *value = listing_value(session, group_columns, groups, row, i);
-            if (group_columns[i].head != NULL && value != NULL && *value != '\0')
-                printf("  %-13s %s\n", group_columns[i].head, table_text(&session->arena, value));
-        }
+        listing_fields(session, group_columns, groups, row, 1);
     }
 }
 

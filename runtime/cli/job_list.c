@@ -1,6 +1,8 @@
 /* skald job list */
 #include "cli/listing.h"
 
+#include <string.h>
+
 typedef struct job_list_options {
     session_options session;
     listing_page page;
@@ -19,9 +21,9 @@ static const listing_column columns[] = {
     {"type", "TYPE", LISTING_TEXT},
     {"key", "KEY", LISTING_TEXT},
     {"attempts", "TRIES", LISTING_COUNT},
-    {"created_at", "CREATED", LISTING_TIME},
+    {"created_at", NULL, LISTING_TIME},
     {"due_at", "DUE", LISTING_TIME},
-    {"waits_for", "WAITS FOR", LISTING_TEXT},
+    {"waits_for", "WAITS FOR", LISTING_BRIEF},
     {"reason", "REASON", LISTING_TEXT},
     {"message_id", NULL, LISTING_TEXT},
     {"follower", NULL, LISTING_TEXT},
@@ -304,6 +306,27 @@ static int list(cli_session *session, const job_list_options *options, int64_t s
     return EX_OK;
 }
 
+/* A state that there is not would just find nothing. */
+static bool states_valid(const cli_session *session, const char *states)
+{
+    static const char all[] =
+        ",parked,waiting,running,dead,done,cancelled,discarded,skipped,expired,replaced,";
+    for (const char *at = states; at != NULL;) {
+        char state[32];
+        const size_t size = strcspn(at, ",");
+        snprintf(state, sizeof state, ",%.*s,", (int)(size < 24 ? size : 24), at);
+        if (size == 0 || strstr(all, state) == NULL) {
+            session_refuse(session, EX_USAGE,
+                           "there is no state \"%s\"; \"skald help job list\" "
+                           "lists them",
+                           states);
+            return false;
+        }
+        at = at[size] == ',' ? at + size + 1 : NULL;
+    }
+    return true;
+}
+
 static int run(const void *options, int argc, char **argv)
 {
     const job_list_options *list_options = options;
@@ -314,6 +337,8 @@ static int run(const void *options, int argc, char **argv)
     (void)argv;
     if (!session_open(&session, &skald_command_job_list, &list_options->session, &exit_code))
         return exit_code;
+    if (!states_valid(&session, list_options->state))
+        return session_end(&session, EX_USAGE);
     if (list_options->since != NULL &&
         !session_time_read(&session, "since", list_options->since, &since_us))
         return session_end(&session, EX_USAGE);

@@ -64,169 +64,498 @@ static const listing_column columns[] = {
     {0},
 };
 
-#define JOB_SQL                                                                                                                                                                    \
-    "SELECT j.id, j.state, v.subscription, v.waits_for, j.follower, j.queue, j.type, j.key,"                                                                                       \
-    " j.message_id, j.source, j.position, j.sequence, j.partition, j.priority,"                                                                                                    \
-    " nullif(j.reason, ''), j.error_class, j.sqlstate, j.fingerprint, j.attempts, j.crashes,"                                                                                      \
-    " j.maybe_done, j.holds, j.progress, j.progress_note, j.cancel_reason, " SQL_TIME(                                                                                             \
-        "j."                                                                                                                                                                       \
-        "published_"                                                                                                                                                               \
-        "at") ","                                                                                                                                                                  \
-              " " SQL_TIME("j.created_at") ", " SQL_TIME("j.first_failed_at") ", " SQL_TIME(                                                                                       \
-                  "j."                                                                                                                                                             \
-                  "trie"                                                                                                                                                           \
-                  "d_"                                                                                                                                                             \
-                  "at") ", " SQL_TIME("j.started_at") ", " SQL_TIME("j.deadline_at") ", CASE "                                                                                     \
-                                                                                     "WHEN "                                                                                       \
-                                                                                     "j.state IN "                                                                                 \
-                                                                                     "('parked', "                                                                                 \
-                                                                                     "'waiting') "                                                                                 \
-                                                                                     "THEN"                                                                                        \
-                                                                                     " " SQL_TIME("j.due_at") " END, " SQL_TIME("j.expires_at") ", " SQL_TIME("j.ended_at") ", "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "repl" \
-                                                                                                                                                                            "aces" \
-                                                                                                                                                                            ","    \
-                                                                                                                                                                            " ("   \
-                                                                                                                                                                            "SELE" \
-                                                                                                                                                                            "CT "  \
-                                                                                                                                                                            "max(" \
-                                                                                                                                                                            "r."   \
-                                                                                                                                                                            "id) " \
-                                                                                                                                                                            "FROM" \
-                                                                                                                                                                            " ska" \
-                                                                                                                                                                            "ld."  \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "r "   \
-                                                                                                                                                                            "WHER" \
-                                                                                                                                                                            "E "   \
-                                                                                                                                                                            "r."   \
-                                                                                                                                                                            "repl" \
-                                                                                                                                                                            "aces" \
-                                                                                                                                                                            " = "  \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "id)," \
-                                                                                                                                                                            " nul" \
-                                                                                                                                                                            "lif(" \
-                                                                                                                                                                            "(SEL" \
-                                                                                                                                                                            "ECT " \
-                                                                                                                                                                            "coun" \
-                                                                                                                                                                            "t(*)" \
-                                                                                                                                                                            " FRO" \
-                                                                                                                                                                            "M "   \
-                                                                                                                                                                            "skal" \
-                                                                                                                                                                            "d."   \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "b "   \
-                                                                                                                                                                            "WHER" \
-                                                                                                                                                                            "E "   \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "foll" \
-                                                                                                                                                                            "ower" \
-                                                                                                                                                                            " = "  \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "foll" \
-                                                                                                                                                                            "ower" \
-                                                                                                                                                                            "  "   \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "part" \
-                                                                                                                                                                            "itio" \
-                                                                                                                                                                            "n = " \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "part" \
-                                                                                                                                                                            "itio" \
-                                                                                                                                                                            "n "   \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "key " \
-                                                                                                                                                                            "= "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "key " \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "posi" \
-                                                                                                                                                                            "tion" \
-                                                                                                                                                                            " > "  \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "posi" \
-                                                                                                                                                                            "tion" \
-                                                                                                                                                                            "  "   \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "(b."  \
-                                                                                                                                                                            "stat" \
-                                                                                                                                                                            "e = " \
-                                                                                                                                                                            "'par" \
-                                                                                                                                                                            "ked'" \
-                                                                                                                                                                            " OR " \
-                                                                                                                                                                            "(b."  \
-                                                                                                                                                                            "stat" \
-                                                                                                                                                                            "e = " \
-                                                                                                                                                                            "'dea" \
-                                                                                                                                                                            "d' "  \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "hold" \
-                                                                                                                                                                            "s)))" \
-                                                                                                                                                                            ", "   \
-                                                                                                                                                                            "0),"  \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "uniq" \
-                                                                                                                                                                            "ue_"  \
-                                                                                                                                                                            "key," \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "corr" \
-                                                                                                                                                                            "elat" \
-                                                                                                                                                                            "ion_" \
-                                                                                                                                                                            "id, " \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "caus" \
-                                                                                                                                                                            "atio" \
-                                                                                                                                                                            "n_"   \
-                                                                                                                                                                            "id, " \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "trac" \
-                                                                                                                                                                            "epar" \
-                                                                                                                                                                            "ent," \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "cont" \
-                                                                                                                                                                            "ent_" \
-                                                                                                                                                                            "type" \
-                                                                                                                                                                            ", "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "head" \
-                                                                                                                                                                            "ers," \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "resu" \
-                                                                                                                                                                            "lt_"  \
-                                                                                                                                                                            "type" \
-                                                                                                                                                                            " FRO" \
-                                                                                                                                                                            "M "   \
-                                                                                                                                                                            "skal" \
-                                                                                                                                                                            "d."   \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "j "   \
-                                                                                                                                                                            "JOIN" \
-                                                                                                                                                                            " ska" \
-                                                                                                                                                                            "ld."  \
-                                                                                                                                                                            "v_"   \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "v "   \
-                                                                                                                                                                            "ON "  \
-                                                                                                                                                                            "v."   \
-                                                                                                                                                                            "id "  \
-                                                                                                                                                                            "= "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "id "  \
-                                                                                                                                                                            "WHER" \
-                                                                                                                                                                            "E "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "id "  \
-                                                                                                                                                                            "= $1"
+#define JOB_SQL                                                                                                                                                \
+    "SELECT j.id, j.state, v.subscription, v.waits_for, j.follower, j.queue, j.type, j.key,"                                                                   \
+    " j.message_id, j.source, j.position, j.sequence, j.partition, j.priority,"                                                                                \
+    " nullif(j.reason, ''), j.error_class, j.sqlstate, j.fingerprint, j.attempts, j.crashes,"                                                                  \
+    " j.maybe_done, j.holds, j.progress, j.progress_note, j.cancel_reason, " SQL_TIME(                                                                         \
+        "j."                                                                                                                                                   \
+        "published_"                                                                                                                                           \
+        "at") ","                                                                                                                                              \
+              " " SQL_TIME("j.created_at") ", " SQL_TIME("j.first_failed_at") ", " SQL_TIME(                                                                   \
+                  "j."                                                                                                                                         \
+                  "trie"                                                                                                                                       \
+                  "d_"                                                                                                                                         \
+                  "at") ", " SQL_TIME("j.started_at") ", " SQL_TIME("j.deadline_at") ", CASE "                                                                 \
+                                                                                     "WHEN "                                                                   \
+                                                                                     "j.state IN "                                                             \
+                                                                                     "('parked', "                                                             \
+                                                                                     "'waiting') "                                                             \
+                                                                                     "THEN"                                                                    \
+                                                                                     " " SQL_TIME("j.due_at") " END, " SQL_TIME("j.expires_at") ", " SQL_TIME( \
+                                                                                         "j."                                                                  \
+                                                                                         "ended_"                                                              \
+                                                                                         "at") ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "c"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "("                                                             \
+                                                                                               "S"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               "L"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               "C"                                                             \
+                                                                                               "T"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "m"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "x"                                                             \
+                                                                                               "("                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               ")"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "F"                                                             \
+                                                                                               "R"                                                             \
+                                                                                               "O"                                                             \
+                                                                                               "M"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "b"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "S"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "r"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "W"                                                             \
+                                                                                               "H"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               "R"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "c"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               ")"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "u"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "f"                                                             \
+                                                                                               "("                                                             \
+                                                                                               "("                                                             \
+                                                                                               "S"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               "L"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               "C"                                                             \
+                                                                                               "T"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "c"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "u"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "("                                                             \
+                                                                                               "*"                                                             \
+                                                                                               ")"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "F"                                                             \
+                                                                                               "R"                                                             \
+                                                                                               "O"                                                             \
+                                                                                               "M"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "b"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "S"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "b"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "W"                                                             \
+                                                                                               "H"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               "R"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "b"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "f"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "w"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "f"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "w"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               " "                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "N"                                                             \
+                                                                                               "D"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "b"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "N"                                                             \
+                                                                                               "D"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "b"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "y"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "y"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "N"                                                             \
+                                                                                               "D"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "b"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               " "                                                             \
+                                                                                               ">"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               " "                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "N"                                                             \
+                                                                                               "D"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "("                                                             \
+                                                                                               "b"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "'"                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "'"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "O"                                                             \
+                                                                                               "R"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "("                                                             \
+                                                                                               "b"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "'"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "'"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "N"                                                             \
+                                                                                               "D"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "b"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "h"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               ")"                                                             \
+                                                                                               ")"                                                             \
+                                                                                               ")"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "0"                                                             \
+                                                                                               ")"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "u"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "q"                                                             \
+                                                                                               "u"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "_"                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "y"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "c"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "_"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "c"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "u"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "_"                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "c"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "c"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "n"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "_"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "y"                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "h"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               ","                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "r"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "u"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "_"                                                             \
+                                                                                               "t"                                                             \
+                                                                                               "y"                                                             \
+                                                                                               "p"                                                             \
+                                                                                               "e"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "F"                                                             \
+                                                                                               "R"                                                             \
+                                                                                               "O"                                                             \
+                                                                                               "M"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "b"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "S"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "J"                                                             \
+                                                                                               "O"                                                             \
+                                                                                               "I"                                                             \
+                                                                                               "N"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "s"                                                             \
+                                                                                               "k"                                                             \
+                                                                                               "a"                                                             \
+                                                                                               "l"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "v"                                                             \
+                                                                                               "_"                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "o"                                                             \
+                                                                                               "b"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "A"                                                             \
+                                                                                               "S"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "v"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "O"                                                             \
+                                                                                               "N"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "v"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "W"                                                             \
+                                                                                               "H"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               "R"                                                             \
+                                                                                               "E"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "j"                                                             \
+                                                                                               "."                                                             \
+                                                                                               "i"                                                             \
+                                                                                               "d"                                                             \
+                                                                                               " "                                                             \
+                                                                                               "="                                                             \
+                                                                                               " "                                                             \
+                                                                                               "$"                                                             \
+                                                                                               "1"
 
 typedef struct job_view {
     int64_t id;

@@ -1,6 +1,5 @@
 /* skald queue show */
 #include "cli/queue_columns.h"
-#include "cli/table.h"
 #include "cli/terminal.h"
 
 #include <string.h>
@@ -37,11 +36,7 @@ static void print_people(cli_session *session, const skald_rows *queue, const sk
 {
     printf("%sQueue %s%s  %s\n", skald_terminal_bold(stdout), skald_rows_text(queue, 0, 0),
            skald_terminal_plain(stdout), skald_rows_text(queue, 0, 1));
-    for (int i = 2; queue_columns[i].name != NULL; i++) {
-        const char *value = listing_value(session, queue_columns, queue, 0, i);
-        if (value != NULL)
-            printf("  %-16s %s\n", queue_columns[i].name, table_text(&session->arena, value));
-    }
+    listing_fields(session, queue_columns, queue, 0, 2);
     if (skald_rows_count(jobs) > 0) {
         puts("\nWhat runs, and what is due next");
         listing_print(session, job_columns, jobs, "");

@@ -154,12 +154,13 @@ static void cell_print(table_line *line, const char *text, size_t width, bool ri
     const size_t own = text_width(text);
     const size_t blanks = width - own;
     line->owed += right ? blanks : 0;
-    for (; line->owed > 0; line->owed--) {
-        if (line->width == 0 || line->used < line->width) {
-            fputc(' ', line->out);
-            line->used++;
-        }
+    /* Blanks at the end of a line that is cut would only be in the way. */
+    if (line->width > 0 && line->used + line->owed >= line->width) {
+        line->used = line->width;
+        return;
     }
+    fprintf(line->out, "%*s", (int)line->owed, "");
+    line->used += line->owed;
     letters_print(line, text);
     line->owed = (right ? 0 : blanks) + GAP;
 }
