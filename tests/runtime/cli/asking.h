@@ -15,7 +15,7 @@ enum { WORDS_MAX = 32 };
  * database. `variable` is "NAME=value" to set, or NULL. */
 static inline test_child *skald_start(const char *database, const char *variable, const char *words)
 {
-    char copy[1024];
+    char copy[2048];
     const char *argv[WORDS_MAX] = {test_variable("SKALD_CLI")};
     size_t count = 1;
     snprintf(copy, sizeof copy, "%s", words);

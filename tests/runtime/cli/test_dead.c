@@ -62,7 +62,7 @@ static const char *file_of(const char *text)
 
 static test_child *edit_with_file(const given *shop, int exit_code, const char *json)
 {
-    char words[512];
+    char words[SKALD_PATH_SIZE + 128];
     snprintf(words, sizeof words, "dead edit %lld --reason misspelt --file %s",
              (long long)shop->job, file_of(json));
     return skald_run(shop->database, exit_code, words);
@@ -93,8 +93,7 @@ static void test_an_edited_message_runs_in_the_place_of_the_old_one(void **state
 {
     (void)state;
     const given shop = given_dead();
-    test_child *child =
-        edit_with_file(&shop, 0, "{\"key\": \"k\", \"number\": 2, \"note\": \"\"}");
+    test_child *child = edit_with_file(&shop, 0, "{\"key\": \"k\", \"number\": 2, \"note\": \"\"}");
     assert_contains(child_out(child), words_of("replaces job %lld, message ", shop.job));
     WAIT_UNTIL(facts_are(&shop, "1 2 3 4"));
     following_publish(shop.service, shop.database, "k", "");
@@ -199,10 +198,10 @@ static void test_a_printed_body_can_be_given_back(void **state)
 {
     (void)state;
     const given shop = given_dead();
-    test_child *printed =
-        skald_run(shop.database, 0, words_of("dead edit %lld --print", shop.job));
-    assert_string_equal(child_out(printed),
-                        "{\n  \"key\": \"k\",\n  \"number\": \"2\",\n  \"note\": \"currency\"\n}\n");
+    test_child *printed = skald_run(shop.database, 0, words_of("dead edit %lld --print", shop.job));
+    assert_string_equal(
+        child_out(printed),
+        "{\n  \"key\": \"k\",\n  \"number\": \"2\",\n  \"note\": \"currency\"\n}\n");
     following_behave(NULL);
     child_free(edit_with_file(&shop, 0, child_out(printed)));
     WAIT_UNTIL(facts_are(&shop, "1 2 3 4"));
