@@ -13,7 +13,7 @@
  *   ""             done
  *   "result"       publishes test.v1.Answered and gives it as its result
  *   "fail"         fails, always; "fail <n>": the first n times
- *   "refuse"       says that it can never succeed
+ *   "refuse"       says that it can never succeed; "refuse <n>": the first n calls
  *   "early <n>"    something it depends on has not arrived, the first n times
  *   "later <ms>"   is told to come back after so long, the first time
  *   "skip"         need not be done
@@ -31,6 +31,8 @@ typedef struct errands_options {
     const char *nats_url;
     const skald_policy *policy; /* NULL: "1ms..20ms" for ever */
     uint32_t drain_ms;
+    uint32_t lease_ms; /* 1000 */
+    bool handing_on;   /* follows its own events test.v1.Counted: each becomes a job of its key */
 } errands_options;
 
 typedef struct errands {
