@@ -1,6 +1,7 @@
 /* The payment provider: not a part of the shop and not built on Skald, but the stranger whose money
  * the shop moves. POST /charges and POST /refunds; a call with a known idempotency key moves
  * nothing and gets the first answer again; cards whose token ends with 0002 are refused. */
+#include "common/clock.h"
 #include "common/http_server.h"
 #include "common/settings.h"
 #include "provider/ledger.h"
@@ -44,7 +45,7 @@ static void on_request(void *user, const http_request *request, http_answer *ans
         .cents = json_integer_value(json_object_get(request->body, "cents")),
     };
     const char *card = json_string_value(json_object_get(request->body, "card_token"));
-    setting_sleep_ms(provider->latency_ms);
+    clock_sleep_ms(provider->latency_ms);
     if (strcmp(request->method, "POST") != 0 || (!charge && !refund))
         http_refuse(answer, 404, "there are only POST /charges and POST /refunds");
     else if (entry.idempotency_key == NULL || entry.order_id == NULL || entry.cents <= 0 ||
@@ -70,7 +71,7 @@ int main(void)
     http_server *server =
         provider.ledger != NULL ? http_server_open(port, on_request, &provider) : NULL;
     if (server != NULL) {
-        setting_announce_port(http_server_port(server));
+        setting_announce_port("SHOP_PORT_FILE", http_server_port(server));
         int stop = 0;
         sigwait(&stops, &stop);
     }

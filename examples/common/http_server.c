@@ -1,11 +1,14 @@
-/* libmicrohttpd with one thread per connection, a limit on everything, and JSON in and out. */
+/* libmicrohttpd with one thread per connection, a limit on everything, JSON in and out, and images.
+ */
 #include "common/http_server.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #define CONNECTIONS_MAX 256u
@@ -19,48 +22,96 @@ struct http_server {
 
 /* One request while its body arrives. */
 typedef struct incoming {
-    size_t size;
+    bool is_image;
     bool too_large;
-    char body[HTTP_BODY_SIZE_MAX];
+    size_t size;
+    size_t room;
+    char *body;
 } incoming;
+
+static struct MHD_Response *make_response(http_answer *answer)
+{
+    if (answer->image != NULL)
+        return MHD_create_response_from_buffer(answer->image_size, answer->image,
+                                               MHD_RESPMEM_MUST_FREE);
+    char *text = answer->body != NULL ? json_dumps(answer->body, JSON_COMPACT) : NULL;
+    struct MHD_Response *response = MHD_create_response_from_buffer(text != NULL ? strlen(text) : 0,
+                                                                    text, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL)
+        free(text);
+    return response;
+}
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, http_answer *answer)
 {
-    char *text = answer->body != NULL ? json_dumps(answer->body, JSON_COMPACT) : NULL;
+    struct MHD_Response *response = make_response(answer);
     json_decref(answer->body);
-    struct MHD_Response *response = MHD_create_response_from_buffer(text != NULL ? strlen(text) : 0,
-                                                                    text, MHD_RESPMEM_MUST_FREE);
     if (response == NULL) {
-        free(text);
+        free(answer->image);
         return MHD_NO;
     }
-    MHD_add_response_header(response, "Content-Type", "application/json");
+    MHD_add_response_header(response, "Content-Type",
+                            answer->image != NULL ? answer->image_type : "application/json");
     if (answer->location[0] != '\0')
         MHD_add_response_header(response, "Location", answer->location);
+    char seconds[16];
+    snprintf(seconds, sizeof(seconds), "%u", answer->retry_after_s);
+    if (answer->retry_after_s > 0)
+        MHD_add_response_header(response, "Retry-After", seconds);
     const enum MHD_Result sent = MHD_queue_response(connection, answer->status, response);
     MHD_destroy_response(response);
     return sent;
 }
 
 static enum MHD_Result finish_request(http_server *server, struct MHD_Connection *connection,
-                                      const char *method, const char *path, incoming *in)
+                                      const char *method, const char *path, const incoming *in)
 {
+    const bool has_json = in->size > 0 && !in->is_image;
     json_error_t reason;
-    json_t *body = in->size > 0 ? json_loadb(in->body, in->size, 0, &reason) : NULL;
+    json_t *body = has_json ? json_loadb(in->body, in->size, 0, &reason) : NULL;
     http_answer answer = {.status = MHD_HTTP_OK};
+    const http_request request = {.method = method,
+                                  .path = path,
+                                  .body = body,
+                                  .image = in->is_image ? in->body : NULL,
+                                  .image_size = in->is_image ? in->size : 0,
+                                  .connection = connection};
     if (in->too_large)
         http_refuse(&answer, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-    else if (in->size > 0 && !json_is_object(body))
+    else if (has_json && !json_is_object(body))
         http_refuse(&answer, MHD_HTTP_BAD_REQUEST, "the body must be a JSON object");
     else
-        server->handler(server->user, &(http_request){method, path, body, connection}, &answer);
+        server->handler(server->user, &request, &answer);
     json_decref(body);
     return send_answer(connection, &answer);
 }
 
+static incoming *begin_request(struct MHD_Connection *connection)
+{
+    incoming *made = calloc(1, sizeof(*made));
+    const char *type =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
+    if (made != NULL)
+        made->is_image = type != NULL && strncasecmp(type, "image/", 6) == 0;
+    return made;
+}
+
+static bool make_room(incoming *in, size_t size)
+{
+    if (size <= in->room)
+        return true;
+    char *grown = realloc(in->body, 2 * size);
+    if (grown == NULL)
+        return false;
+    in->body = grown;
+    in->room = 2 * size;
+    return true;
+}
+
 static void collect_body(incoming *in, const char *data, size_t size)
 {
-    in->too_large = in->too_large || size > sizeof(in->body) - in->size;
+    const size_t size_max = in->is_image ? HTTP_IMAGE_SIZE_MAX : HTTP_BODY_SIZE_MAX;
+    in->too_large = in->too_large || size > size_max - in->size || !make_room(in, in->size + size);
     if (in->too_large)
         return;
     memcpy(in->body + in->size, data, size);
@@ -76,7 +127,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
     (void)version;
     incoming *in = *state;
     if (in == NULL) {
-        *state = calloc(1, sizeof(*in));
+        *state = begin_request(connection);
         return *state != NULL ? MHD_YES : MHD_NO;
     }
     if (*data_size > 0) {
@@ -93,12 +144,20 @@ static void on_request_done(void *user, struct MHD_Connection *connection, void 
     (void)user;
     (void)connection;
     (void)how;
-    free(*state);
+    incoming *in = *state;
+    if (in != NULL)
+        free(in->body);
+    free(in);
 }
 
 const char *http_request_header(const http_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_request_query(const http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 void http_refuse(http_answer *answer, unsigned status, const char *text)

@@ -1,5 +1,5 @@
 /* One flag, written by the signal handler. */
-#include "driver/interrupt.h"
+#include "common/interrupt.h"
 
 #include <signal.h>
 #include <stddef.h>

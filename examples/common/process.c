@@ -1,8 +1,9 @@
 /* fork, exec, wait. */
-#include "driver/process.h"
+#include "common/process.h"
 
-#include "common/settings.h"
+#include "common/clock.h"
 
+#include <errno.h> /* program_invocation_short_name */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -101,9 +102,45 @@ int process_stop(demo_process *process, int signal, long wait_ms)
     for (long waited = 0; process_runs(process, &code); waited += LOOK_MS) {
         if (waited > wait_ms)
             kill(process->pid, SIGKILL);
-        setting_sleep_ms(LOOK_MS);
+        clock_sleep_ms(LOOK_MS);
     }
     return code;
+}
+
+bool process_stop_well(demo_process *process, long wait_ms)
+{
+    const int code = process_stop(process, SIGTERM, wait_ms);
+    if (code != 0) {
+        fprintf(stderr, "%s: %s was stopped and ended with exit code %d\n",
+                program_invocation_short_name, process->name, code);
+        process_show_log(process);
+    }
+    return code == 0;
+}
+
+void process_say_ended(const demo_process *process, int code)
+{
+    fprintf(stderr, "%s: %s ended by itself with exit code %d\n", program_invocation_short_name,
+            process->name, code);
+    process_show_log(process);
+}
+
+bool process_is_well(demo_process *process)
+{
+    int code = 0;
+    const bool ran = process->pid != 0;
+    if (!ran || process_runs(process, &code))
+        return true;
+    process_say_ended(process, code);
+    return false;
+}
+
+void process_kill(demo_process *process)
+{
+    if (process->pid == 0)
+        return;
+    kill(-process->pid, SIGKILL); /* its group: whatever it started too */
+    process_stop(process, SIGKILL, 0);
 }
 
 void process_show_log(const demo_process *process)

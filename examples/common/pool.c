@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct shop_pool {
+struct connection_pool {
     pthread_mutex_t mutex;
     pthread_cond_t given;
     char *conninfo;
@@ -15,9 +15,9 @@ struct shop_pool {
     PGconn *free[]; /* NULL: not connected yet */
 };
 
-shop_pool *pool_open(const char *conninfo, unsigned count)
+connection_pool *pool_open(const char *conninfo, unsigned count)
 {
-    shop_pool *made = calloc(1, sizeof(*made) + count * sizeof(PGconn *));
+    connection_pool *made = calloc(1, sizeof(*made) + count * sizeof(PGconn *));
     char *copy = strdup(conninfo);
     if (made == NULL || copy == NULL) {
         free(made);
@@ -32,7 +32,7 @@ shop_pool *pool_open(const char *conninfo, unsigned count)
     return made;
 }
 
-void pool_free(shop_pool *pool)
+void pool_free(connection_pool *pool)
 {
     if (pool == NULL)
         return;
@@ -45,7 +45,7 @@ void pool_free(shop_pool *pool)
     free(pool);
 }
 
-PGconn *pool_take(shop_pool *pool)
+PGconn *pool_take(connection_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
     while (pool->free_count == 0)
@@ -55,7 +55,7 @@ PGconn *pool_take(shop_pool *pool)
     return connection != NULL ? connection : PQconnectdb(pool->conninfo);
 }
 
-void pool_give(shop_pool *pool, PGconn *connection)
+void pool_give(connection_pool *pool, PGconn *connection)
 {
     if (PQtransactionStatus(connection) != PQTRANS_IDLE) {
         PQfinish(connection);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define EXIT_CONFIG 78 /* sysexits: wrong configuration */
 
@@ -29,9 +28,9 @@ long setting_number(const char *name, long otherwise, long min, long max)
     return number;
 }
 
-void setting_announce_port(unsigned port)
+void setting_announce_port(const char *name, unsigned port)
 {
-    const char *path = setting_text("SHOP_PORT_FILE", NULL);
+    const char *path = setting_text(name, NULL);
     if (path == NULL)
         return;
     char unfinished[4096];
@@ -40,14 +39,7 @@ void setting_announce_port(unsigned port)
     const int written = file != NULL ? fprintf(file, "%u\n", port) : -1;
     const int closed = file != NULL ? fclose(file) : -1;
     if (written < 0 || closed != 0 || rename(unfinished, path) != 0) {
-        fprintf(stderr, "SHOP_PORT_FILE=%s: cannot be written\n", path);
+        fprintf(stderr, "%s=%s: cannot be written\n", name, path);
         exit(EXIT_CONFIG);
     }
-}
-
-void setting_sleep_ms(long milliseconds)
-{
-    struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR)
-        continue;
 }

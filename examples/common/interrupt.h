@@ -1,6 +1,6 @@
 /* SIGINT, SIGTERM and SIGHUP ask the demo to tidy up and leave. */
-#ifndef DRIVER_INTERRUPT_H
-#define DRIVER_INTERRUPT_H
+#ifndef EXAMPLES_INTERRUPT_H
+#define EXAMPLES_INTERRUPT_H
 
 /* From now on the signals are only noted. */
 void interrupt_watch(void);
