@@ -13,14 +13,16 @@
 #define READY_MS_MAX 60000
 #define STOP_MS_MAX 30000
 
-/* What there is of each service. Its name is also its program's and its database's. */
+/* What there is of each service when it is complete. Its name is also its program's and its
+ * database's. */
 static const struct {
     const char *name;
-    int followers; /* how many it has when it is complete, its relay included */
+    int followers;
+    int queues;
 } services[SERVICE_COUNT] = {
-    [SERVICE_ORDERS] = {"orders", 3},       [SERVICE_PAYMENTS] = {"payments", 3},
-    [SERVICE_INVENTORY] = {"inventory", 2}, [SERVICE_EMAIL] = {"email", 2},
-    [SERVICE_ANALYTICS] = {"analytics", 2},
+    [SERVICE_ORDERS] = {"orders", 2, 0},       [SERVICE_PAYMENTS] = {"payments", 2, 1},
+    [SERVICE_INVENTORY] = {"inventory", 1, 0}, [SERVICE_EMAIL] = {"email", 1, 0},
+    [SERVICE_ANALYTICS] = {"analytics", 1, 0},
 };
 
 #define CHAIN "chain"
@@ -125,15 +127,17 @@ bool shop_start_service(demo_shop *shop, service_id id)
     return start_program(shop, &shop->services[id], port_file);
 }
 
-/* A service has its work in hand when it holds every partition of every follower. This looks into
- * Skald's own tables; the services themselves never do. */
+/* A service has its work in hand when it holds every partition of every follower and has declared
+ * its queues. This looks into Skald's own tables; the services themselves never do. */
 static bool wait_for_work(demo_shop *shop, service_id id)
 {
-    char sql[256];
+    char sql[512];
     snprintf(sql, sizeof(sql),
-             "SELECT (count(DISTINCT follower) >= %d AND bool_and(holder IS NOT NULL))::integer"
+             "SELECT (count(DISTINCT follower) FILTER (WHERE follower NOT LIKE '@%%') >= %d"
+             " AND bool_and(holder IS NOT NULL) AND"
+             " (SELECT count(*) FROM skald.queue WHERE name NOT LIKE '@%%') >= %d)::integer"
              " FROM skald.position",
-             services[id].followers);
+             services[id].followers, services[id].queues);
     for (long waited = 0; waited < READY_MS_MAX && shop_is_well(shop); waited += LOOK_MS) {
         if (database_number(shop->databases[id], sql) == 1)
             return true;
