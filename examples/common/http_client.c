@@ -220,6 +220,11 @@ http_client *http_client_open(unsigned port)
     return client;
 }
 
+unsigned http_client_port(const http_client *client)
+{
+    return client->port;
+}
+
 void http_client_free(http_client *client)
 {
     if (client == NULL)

@@ -12,6 +12,8 @@ typedef struct http_client http_client;
 http_client *http_client_open(unsigned port);
 void http_client_free(http_client *client);
 
+unsigned http_client_port(const http_client *client);
+
 /* Instead of an answer's status. */
 enum {
     HTTP_SILENT = 0,       /* no answer: the request may or may not have been carried out, so only

@@ -1,40 +1,15 @@
-/* Calls over connections that are kept open: a stack of them, as many as threads ever called at
- * once. */
+/* HTTP calls, and what their answers mean. */
 #include "payments/provider.h"
 
-#include "common/http_client.h"
+#include "common/http_clients.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLIENTS_MAX 64u /* that are kept when nobody calls */
-
 struct shop_provider {
     unsigned port;
-    pthread_mutex_t mutex;
-    unsigned idle_count;
-    http_client *idle[CLIENTS_MAX];
+    http_clients *clients;
 };
-
-static http_client *take_client(shop_provider *provider)
-{
-    pthread_mutex_lock(&provider->mutex);
-    http_client *client = provider->idle_count > 0 ? provider->idle[--provider->idle_count] : NULL;
-    pthread_mutex_unlock(&provider->mutex);
-    return client != NULL ? client : http_client_open(provider->port);
-}
-
-static void give_client(shop_provider *provider, http_client *client)
-{
-    pthread_mutex_lock(&provider->mutex);
-    if (provider->idle_count < CLIENTS_MAX) {
-        provider->idle[provider->idle_count++] = client;
-        client = NULL;
-    }
-    pthread_mutex_unlock(&provider->mutex);
-    http_client_free(client);
-}
 
 static provider_outcome read_answer(int status, const json_t *answer, char id[64])
 {
@@ -59,13 +34,12 @@ static provider_outcome read_answer(int status, const json_t *answer, char id[64
 static provider_outcome ask(shop_provider *provider, const char *method, const char *path,
                             json_t *body, char id[64])
 {
-    http_client *client = take_client(provider);
+    http_client *client = http_clients_take(provider->clients, provider->port);
     json_t *answer = NULL;
     const int status = client != NULL ? http_client_call(client, method, path, NULL, body, &answer)
                                       : HTTP_UNREACHABLE;
-    if (client != NULL)
-        give_client(provider, client);
     const provider_outcome outcome = read_answer(status, answer, id);
+    http_clients_give(provider->clients, client);
     json_decref(answer);
     json_decref(body);
     return outcome;
@@ -109,19 +83,20 @@ provider_outcome provider_find_refund(shop_provider *provider, const char *key, 
 shop_provider *provider_open(unsigned port)
 {
     shop_provider *made = calloc(1, sizeof(*made));
-    if (made != NULL) {
-        made->port = port;
-        pthread_mutex_init(&made->mutex, NULL);
-    }
-    return made;
+    if (made == NULL)
+        return NULL;
+    made->port = port;
+    made->clients = http_clients_open();
+    if (made->clients != NULL)
+        return made;
+    free(made);
+    return NULL;
 }
 
 void provider_free(shop_provider *provider)
 {
     if (provider == NULL)
         return;
-    while (provider->idle_count > 0)
-        http_client_free(provider->idle[--provider->idle_count]);
-    pthread_mutex_destroy(&provider->mutex);
+    http_clients_free(provider->clients);
     free(provider);
 }
