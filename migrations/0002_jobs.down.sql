@@ -7,7 +7,7 @@ BEGIN
 END
 $$;
 DROP VIEW skald.v_queue, skald.v_dead_group, skald.v_job;
-DROP FUNCTION skald.job_cancel, skald.job_discard, skald.job_replay, skald.key_release, skald.enqueue;
+DROP FUNCTION skald.job_cancel, skald.job_discard, skald.job_replay, skald.key_release, skald.queue_release, skald.enqueue;
 DROP TABLE skald.alert, skald.operation_item, skald.operation, skald.audit, skald.message_type,
            skald.schedule, skald.suspect, skald.attempt, skald.key_bucket;
 DELETE FROM skald.job WHERE state NOT IN ('parked', 'dead') OR queue IS NOT NULL OR replaces IS NOT NULL;

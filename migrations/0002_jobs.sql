@@ -129,9 +129,10 @@ CREATE INDEX job_key ON skald.job (follower, partition, key, position)
     WHERE state = 'parked' OR (state = 'dead' AND holds);
 CREATE INDEX job_due ON skald.job (follower, partition, due_at) WHERE state = 'parked';
 CREATE INDEX job_waiting ON skald.job (queue, priority, due_at) WHERE state = 'waiting';
-CREATE INDEX job_running ON skald.job (queue, holder) WHERE state = 'running';
+CREATE INDEX job_running ON skald.job (queue, key) WHERE state = 'running';
 CREATE INDEX job_queue_key ON skald.job (queue, key, begins_at, id)
-    WHERE queue IS NOT NULL AND state IN ('waiting', 'running') AND key <> '';
+    WHERE queue IS NOT NULL AND key <> ''
+      AND (state IN ('waiting', 'running') OR (state = 'dead' AND holds));
 CREATE UNIQUE INDEX job_unique ON skald.job (queue, unique_key)
     WHERE unique_key IS NOT NULL AND state IN ('waiting', 'running');
 CREATE UNIQUE INDEX job_message ON skald.job (message_id) WHERE queue IS NOT NULL;
@@ -337,6 +338,23 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 COMMENT ON FUNCTION skald.key_release IS 'The first message of a key that waits becomes due.';
 
+-- The same for keys of queues, after the end of one of their jobs. In an ordered queue the first job of
+-- the key has its turn, in one that bounds the jobs of a key the first that waits for such an end.
+CREATE FUNCTION skald.queue_release(of_queues text[], of_keys text[])
+RETURNS void LANGUAGE sql AS $$
+    UPDATE skald.job AS j SET due_at = skald.now()
+      FROM unnest(of_queues, of_keys) AS k(queue, key)
+      JOIN skald.queue AS q ON q.name = k.queue
+      CROSS JOIN LATERAL (
+          SELECT b.id FROM skald.job AS b
+           WHERE b.queue = k.queue AND b.key = k.key AND b.key <> ''
+             AND (b.state IN ('waiting', 'running') OR (b.state = 'dead' AND b.holds))
+             AND (q.ordered OR (b.state = 'waiting' AND b.due_at = 'infinity'))
+           ORDER BY b.begins_at, b.id LIMIT 1) AS head
+     WHERE j.id = head.id AND j.state = 'waiting' AND j.due_at = 'infinity'
+$$;
+COMMENT ON FUNCTION skald.queue_release IS 'The next job of each key that waits for another one becomes due.';
+
 CREATE FUNCTION skald.job_replay(of_job bigint, actor text, reason text DEFAULT '')
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -390,6 +408,8 @@ BEGIN
      WHERE id = of_job;
     IF j.follower IS NOT NULL AND j.key IS NOT NULL THEN
         PERFORM skald.key_release(j.follower, j.partition, j.key);
+    ELSIF j.queue IS NOT NULL THEN
+        PERFORM skald.queue_release(ARRAY[j.queue], ARRAY[j.key]);
     END IF;
     INSERT INTO skald.audit (actor, action, object, reason)
     VALUES (actor, 'discard', 'job ' || of_job, reason);
@@ -412,7 +432,8 @@ BEGIN
         UPDATE skald.job SET cancel_reason = job_cancel.reason WHERE id = j.id;
     ELSIF j.state IN ('waiting', 'dead') THEN
         UPDATE skald.job SET state = 'cancelled', cancel_reason = job_cancel.reason, due_at = 'infinity',
-               ended_at = skald.now() WHERE id = j.id;
+               holds = false, ended_at = skald.now() WHERE id = j.id;
+        PERFORM skald.queue_release(ARRAY[j.queue], ARRAY[j.key]);
     ELSE
         RETURN format('job "%s" is %s already', of_id, j.state);
     END IF;

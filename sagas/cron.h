@@ -14,15 +14,16 @@ typedef struct skald_cron {
     uint32_t days;     /* bits 1..31 */
     uint16_t months;   /* bits 1..12 */
     uint8_t weekdays;  /* bits 0..6, Sunday is 0 */
-    bool any_day;      /* the day of the month was "*" */
-    bool any_weekday;  /* the weekday was "*" */
+    bool any_day;      /* the day of the month had a star, as in crontab(5) also one with a step */
+    bool any_weekday;  /* the weekday had one */
 } skald_cron;
 
 /* Five fields (minute hour day month weekday; "*", lists, ranges, steps, names of months and
  * weekdays, 7 for Sunday), "@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly",
  * "@annually", or "@every DURATION" (1 s at least; ms s m h d and sums such as "1h30m"). When day
- * and weekday are both restricted, either is enough, as in crontab(5). SKALD_INVALID names the
- * field and what may stand there; also for a date that never comes ("0 0 30 2 *"). */
+ * and weekday both have no star, either is enough, as in crontab(5); else both must fit.
+ * SKALD_INVALID names the field and what may stand there; also for a date that never comes ("0 0 30
+ * 2 *"). */
 skald_status skald_cron_parse(skald_cron *out, const char *text, skald_error *error);
 
 /* A civil date and time without a zone. */

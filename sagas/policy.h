@@ -4,7 +4,10 @@
 
 #include <skald/retry.h>
 
-enum { SKALD_POLICY_RULES_MAX = 16 };
+enum {
+    SKALD_POLICY_RULES_MAX = 16,
+    SKALD_POLICY_CLASS_SIZE_MAX = 63, /* as SKALD_ERROR_CLASS_SIZE_MAX of <skald/context.h> */
+};
 
 /* A policy, parsed once. Borrows the words of the rules. */
 typedef struct skald_policy_plan {

@@ -21,6 +21,10 @@
     X(BATCH_ROLLED_BACK, "batch-rolled-back")                                                      \
     X(JOB_PARKED, "job-parked")                                                                    \
     X(JOB_DONE, "job-done")                                                                        \
+    X(JOB_CLAIMED, "job-claimed")                                                                  \
+    X(JOB_RUN, "job-run")                                                                          \
+    X(JOB_END_SENT, "job-end-sent")                                                                \
+    X(JOB_ENDED, "job-ended")                                                                      \
     X(LEASE_TAKEN, "lease-taken")                                                                  \
     X(LEASE_RENEWED, "lease-renewed")                                                              \
     X(LEASE_GIVEN, "lease-given")

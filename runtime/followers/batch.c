@@ -30,7 +30,8 @@ skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, s
     }
     batch->hub = hub;
     skald_outbox_writer_init(&batch->writer);
-    skald_context_init(&batch->context, hub, batch->pipeline, &batch->writer);
+    skald_job_writer_init(&batch->jobs, hub->name);
+    skald_context_init(&batch->context, hub, batch->pipeline, &batch->writer, &batch->jobs);
     skald_array_init(&batch->followers, SKALD_ARRAY_TEXT);
     skald_array_init(&batch->partitions, SKALD_ARRAY_INT2);
     skald_array_init(&batch->epochs, SKALD_ARRAY_INT8);
@@ -62,6 +63,7 @@ void skald_batch_close(skald_batch *batch)
         skald_array_done(columns[i]);
     skald_key_set_done(&batch->seen);
     skald_context_done(&batch->context);
+    skald_job_writer_done(&batch->jobs);
     skald_outbox_writer_done(&batch->writer);
     skald_pipeline_close(batch->pipeline);
     free(batch);
@@ -144,6 +146,8 @@ static skald_status batch_fill(skald_batch *batch, skald_item *const *items, siz
     if (status == SKALD_OK)
         status = skald_outbox_writer_send(&batch->writer, batch->pipeline, error);
     if (status == SKALD_OK)
+        status = skald_job_writer_send(&batch->jobs, batch->pipeline, error);
+    if (status == SKALD_OK)
         status = positions_move(batch, items, count, error);
     return status;
 }
@@ -203,6 +207,7 @@ static skald_status batch_try(skald_batch *batch, skald_item *const *items, size
 {
     *culprit = CULPRIT_UNKNOWN;
     skald_outbox_writer_clear(&batch->writer);
+    skald_job_writer_clear(&batch->jobs);
     skald_status status = skald_pipeline_begin(batch->pipeline, SKALD_HANDLER_MS_MAX, error);
     if (status != SKALD_OK)
         return status;
@@ -226,7 +231,9 @@ static skald_status batch_try(skald_batch *batch, skald_item *const *items, size
     skald_crash_here(SKALD_CRASH_BATCH_COMMITTED);
     if (has_job(items, count))
         skald_crash_here(SKALD_CRASH_JOB_DONE);
-    if (skald_outbox_writer_count(&batch->writer) > 0)
+    if (skald_job_writer_count(&batch->jobs) > 0)
+        atomic_store(&batch->hub->enqueued, true);
+    if (skald_outbox_writer_count(&batch->writer) > 0 || skald_job_writer_count(&batch->jobs) > 0)
         skald_ring(batch->hub->service);
     batch_committed(batch, items, count);
     return SKALD_OK;

@@ -11,6 +11,7 @@ struct skald_batch {
     skald_hub *hub;
     skald_pipeline *pipeline;
     skald_outbox_writer writer;
+    skald_job_writer jobs;
     skald_context context;
     skald_batch_lane *lanes; /* of the run in hand */
     size_t lane_count;

@@ -3,6 +3,7 @@
 #ifndef SKALD_FOLLOWERS_HUB_H
 #define SKALD_FOLLOWERS_HUB_H
 
+#include "base/key_set.h"
 #include "base/log.h"
 #include "nats/connection.h"
 
@@ -20,6 +21,9 @@ typedef struct skald_tally {
     atomic_uint_fast64_t failed;
     atomic_uint_fast64_t set_aside;
     atomic_uint_fast64_t batches;
+    atomic_uint_fast64_t dead;
+    atomic_uint_fast64_t jobs_done;
+    atomic_uint_fast64_t jobs_failed;
 } skald_tally;
 
 struct skald_leases;
@@ -37,6 +41,10 @@ typedef struct skald_hub {
     void *user;
     struct skald_leases *leases;
     skald_tally tally;
+    const char *process_id;     /* skald.process.id, a UUID */
+    atomic_bool enqueued;       /* jobs were committed since the last ring */
+    pthread_mutex_t names_lock; /* guards queue_names */
+    skald_key_set queue_names;  /* queues that the database is known to have */
 } skald_hub;
 
 #endif

@@ -5,6 +5,7 @@
 #include "followers/feeder.h"
 #include "followers/jobs.h"
 #include "leases/leases.h"
+#include "supervisor/hand.h"
 
 #include <assert.h>
 #include <skald/backoff.h>
@@ -299,6 +300,7 @@ static void *worker_main(void *argument)
     skald_worker *worker = argument;
     uint32_t attempt = 0;
     while (!stopping(worker)) {
+        skald_hand_beat(SKALD_BEAT_WORKERS);
         skald_error error = {0};
         skald_status status = connection_ready(worker, &error);
         if (status == SKALD_OK)

@@ -5,6 +5,7 @@
 #include "base/crash_point.h"
 #include "followers/report.h"
 #include "leases/rows.h"
+#include "supervisor/hand.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 enum {
     DUTIES_MAX = 64,
     TURNS_PER_LEASE = 5, /* how often a process shows a sign of life within one lease time */
+    BEAT_MS = 1000,      /* how often to say that the loop turns, at least */
     BUSY_LOOK_MS = 20,   /* how soon to look again at a partition that is given when it is idle */
 };
 
@@ -335,11 +337,16 @@ static bool turn_await(skald_leases *leases)
     uint64_t wait_ms = leases->options.lease_ms / TURNS_PER_LEASE;
     if (leases->busy)
         wait_ms = BUSY_LOOK_MS;
-    const struct timespec deadline = skald_clock_deadline(wait_ms);
+    const uint64_t end_ms = skald_clock_ms() + wait_ms;
     pthread_mutex_lock(&leases->mutex);
-    bool in_time = true;
-    while (!leases->woken && !leases->leaving && in_time)
-        in_time = skald_clock_wait(&leases->condition, &leases->mutex, deadline);
+    uint64_t now_ms = skald_clock_ms();
+    while (!leases->woken && !leases->leaving && now_ms < end_ms) {
+        skald_hand_beat(SKALD_BEAT_LEASES);
+        const uint64_t left_ms = end_ms - now_ms;
+        skald_clock_wait(&leases->condition, &leases->mutex,
+                         skald_clock_deadline(left_ms < BEAT_MS ? left_ms : BEAT_MS));
+        now_ms = skald_clock_ms();
+    }
     leases->woken = false;
     const bool leaving = leases->leaving;
     pthread_mutex_unlock(&leases->mutex);
@@ -371,6 +378,7 @@ static void *leases_main(void *argument)
     bool leaving = false;
     while (!leaving) {
         skald_error error;
+        skald_hand_beat(SKALD_BEAT_LEASES);
         turn_on_connection(leases, false, &error);
         leaving = turn_await(leases);
     }

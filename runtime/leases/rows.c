@@ -39,6 +39,14 @@ skald_status skald_process_bury(skald_pg *pg, const char *service, uint32_t leas
                        lease_ms);
 }
 
+skald_status skald_process_expire(skald_pg *pg, const char *id, skald_error *error)
+{
+    return skald_pg_do(pg, NULL, error,
+                       "UPDATE skald.process SET expires_at = clock_timestamp()"
+                       " WHERE id = $1::uuid AND expires_at > clock_timestamp()",
+                       id);
+}
+
 skald_status skald_process_leave(skald_pg *pg, const char *id, skald_error *error)
 {
     return skald_pg_do(pg, NULL, error, "DELETE FROM skald.process WHERE id = $1::uuid", id);

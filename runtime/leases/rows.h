@@ -43,6 +43,9 @@ skald_status skald_process_renew(skald_pg *pg, const char *id, const char *follo
 skald_status skald_process_bury(skald_pg *pg, const char *service, uint32_t lease_ms,
                                 skald_error *error);
 
+/* That process is known to have ended: its lease is over now. */
+skald_status skald_process_expire(skald_pg *pg, const char *id, skald_error *error);
+
 /* This process leaves in order. */
 skald_status skald_process_leave(skald_pg *pg, const char *id, skald_error *error);
 

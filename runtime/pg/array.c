@@ -88,6 +88,11 @@ static void element_add(skald_array *array, const void *data, size_t size)
     memcpy(at + 4, data, size);
 }
 
+void skald_array_null(skald_array *array)
+{
+    element_add(array, NULL, 0);
+}
+
 void skald_array_text(skald_array *array, const char *text)
 {
     assert(array->of == SKALD_ARRAY_TEXT);

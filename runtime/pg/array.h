@@ -37,6 +37,7 @@ void skald_array_clear(skald_array *array);
 void skald_array_text(skald_array *array, const char *text);
 void skald_array_integer(skald_array *array, int64_t value);   /* INT2, INT4, INT8 */
 void skald_array_bytes(skald_array *array, skald_bytes bytes); /* BYTEA, UUID (16 bytes) */
+void skald_array_null(skald_array *array);
 void skald_array_time_us(skald_array *array, int64_t time_us); /* microseconds since 1970 */
 
 /* False when memory ran out while it was built. */

@@ -42,8 +42,9 @@ static skald_status ready_check(const PGconn *connection, skald_error *error)
     }
 }
 
-skald_status skald_pg_guest_run(struct pg_conn *connection, uint64_t *touched, const char *sql,
-                                size_t count, const skald_param *params, skald_error *error)
+/* Binary answers, so that bytes need not be decoded and a text is the same in both formats. */
+skald_status skald_pg_guest_query(struct pg_conn *connection, skald_rows **rows, const char *sql,
+                                  size_t count, const skald_param *params, skald_error *error)
 {
     skald_status status = ready_check(connection, error);
     if (status != SKALD_OK)
@@ -53,12 +54,24 @@ skald_status skald_pg_guest_run(struct pg_conn *connection, uint64_t *touched, c
     if (status != SKALD_OK)
         return status;
     PGresult *result = PQexecParams(connection, sql, filled.count, filled.types, filled.values,
-                                    filled.lengths, filled.formats, 0);
+                                    filled.lengths, filled.formats, 1);
     const ExecStatusType outcome = PQresultStatus(result);
-    if (outcome != PGRES_COMMAND_OK && outcome != PGRES_TUPLES_OK)
-        status = skald_pg_error_of_result(connection, result, NULL, error);
-    else
-        *touched = skald_rows_touched(result);
+    if (outcome == PGRES_COMMAND_OK || outcome == PGRES_TUPLES_OK) {
+        *rows = result;
+        return SKALD_OK;
+    }
+    status = skald_pg_error_of_result(connection, result, NULL, error);
     PQclear(result);
+    return status;
+}
+
+skald_status skald_pg_guest_run(struct pg_conn *connection, uint64_t *touched, const char *sql,
+                                size_t count, const skald_param *params, skald_error *error)
+{
+    skald_rows *rows = NULL;
+    const skald_status status = skald_pg_guest_query(connection, &rows, sql, count, params, error);
+    if (status == SKALD_OK)
+        *touched = skald_rows_touched(rows);
+    skald_rows_free(rows);
     return status;
 }

@@ -2,6 +2,8 @@
 #ifndef SKALD_PG_GUEST_H
 #define SKALD_PG_GUEST_H
 
+#include "pg/rows.h"
+
 #include <skald/param.h>
 #include <skald/status.h>
 
@@ -12,5 +14,9 @@ struct pg_conn;
  * transaction that has failed already; other statuses as skald_pg_run. */
 skald_status skald_pg_guest_run(struct pg_conn *connection, uint64_t *touched, const char *sql,
                                 size_t count, const skald_param *params, skald_error *error);
+
+/* The same with the rows it answers, in binary format, to be freed by the caller. */
+skald_status skald_pg_guest_query(struct pg_conn *connection, skald_rows **rows, const char *sql,
+                                  size_t count, const skald_param *params, skald_error *error);
 
 #endif

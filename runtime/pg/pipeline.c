@@ -208,7 +208,7 @@ static skald_status sync_all(skald_pipeline *pipeline)
 /* --- sending ------------------------------------------------------------------------------- */
 
 static skald_status plain_send(skald_pipeline *pipeline, sent_kind kind, uint32_t owner,
-                               const char *sql, const skald_pg_params *params)
+                               const char *sql, const skald_pg_params *params, int format)
 {
     if (!queue_room(pipeline))
         return skald_error_set(&pipeline->failure, SKALD_NO_MEMORY, "no memory for a statement");
@@ -216,7 +216,7 @@ static skald_status plain_send(skald_pipeline *pipeline, sent_kind kind, uint32_
     if (params == NULL)
         params = &none;
     if (PQsendQueryParams(pipeline->connection, sql, params->count, params->types, params->values,
-                          params->lengths, params->formats, 0) != 1)
+                          params->lengths, params->formats, format) != 1)
         return failure_lost(pipeline, NULL);
     queue_add(pipeline, (sent){.kind = kind, .owner = owner, .sql = sql});
     return SKALD_OK;
@@ -249,7 +249,7 @@ static skald_status statement_ready(skald_pipeline *pipeline, uint32_t owner, co
         char deallocate[64];
         snprintf(deallocate, sizeof deallocate, "DEALLOCATE %s", stale);
         const skald_status status =
-            plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, deallocate, NULL);
+            plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, deallocate, NULL, 0);
         if (status != SKALD_OK)
             return status;
         /* The text is gone when the answer comes. */
@@ -263,18 +263,18 @@ static skald_status statement_ready(skald_pipeline *pipeline, uint32_t owner, co
 }
 
 static skald_status statement_send(skald_pipeline *pipeline, uint32_t owner, const char *sql,
-                                   const skald_pg_params *params)
+                                   const skald_pg_params *params, int format)
 {
     skald_statement *statement = NULL;
     const skald_status status = statement_ready(pipeline, owner, sql, params, &statement);
     if (status != SKALD_OK)
         return status;
     if (statement == NULL)
-        return plain_send(pipeline, SENT_STATEMENT, owner, sql, params);
+        return plain_send(pipeline, SENT_STATEMENT, owner, sql, params, format);
     if (!queue_room(pipeline))
         return skald_error_set(&pipeline->failure, SKALD_NO_MEMORY, "no memory for a statement");
     if (PQsendQueryPrepared(pipeline->connection, statement->name, params->count, params->values,
-                            params->lengths, params->formats, 0) != 1)
+                            params->lengths, params->formats, format) != 1)
         return failure_lost(pipeline, NULL);
     queue_add(pipeline,
               (sent){.kind = SENT_STATEMENT, .owner = owner, .sql = sql, .statement = statement});
@@ -326,29 +326,51 @@ static bool controls_transaction(const char *sql)
     return false;
 }
 
-skald_status skald_pipeline_send(skald_pipeline *pipeline, uint32_t owner, const char *sql,
-                                 size_t count, const skald_param *params, skald_error *error)
+static skald_status sql_check(const char *sql, skald_error *error)
+{
+    if (sql != NULL && !controls_transaction(sql))
+        return SKALD_OK;
+    return skald_error_set(error, SKALD_INVALID,
+                           "a handler's SQL must be one statement that does not control the "
+                           "transaction: \"%.60s\"",
+                           sql == NULL ? "NULL" : sql);
+}
+
+skald_status skald_pipeline_check(const char *sql, size_t count, const skald_param *params,
+                                  skald_error *error)
+{
+    const skald_status status = sql_check(sql, error);
+    skald_pg_params filled;
+    return status == SKALD_OK ? skald_pg_params_fill(&filled, count, params, error) : status;
+}
+
+static skald_status send_checked(skald_pipeline *pipeline, uint32_t owner, const char *sql, size_t count,
+                         const skald_param *params, int format, skald_error *error)
 {
     if (failed(pipeline))
         return failure_answer(pipeline, error);
-    if (sql == NULL || controls_transaction(sql))
-        return skald_error_set(error, SKALD_INVALID,
-                               "a handler's SQL must be one statement that does not control the "
-                               "transaction: \"%.60s\"",
-                               sql == NULL ? "NULL" : sql);
-    skald_pg_params filled;
-    skald_status status = skald_pg_params_fill(&filled, count, params, error);
+    skald_status status = sql_check(sql, error);
     if (status != SKALD_OK)
         return status;
-    status = statement_send(pipeline, owner, sql, &filled);
+    skald_pg_params filled;
+    status = skald_pg_params_fill(&filled, count, params, error);
+    if (status != SKALD_OK)
+        return status;
+    status = statement_send(pipeline, owner, sql, &filled, format);
     return status == SKALD_OK ? SKALD_OK : failure_answer(pipeline, error);
 }
 
-skald_status skald_pipeline_query(skald_pipeline *pipeline, uint32_t owner, skald_rows **rows,
-                                  const char *sql, size_t count, const skald_param *params,
-                                  skald_error *error)
+skald_status skald_pipeline_send(skald_pipeline *pipeline, uint32_t owner, const char *sql,
+                                 size_t count, const skald_param *params, skald_error *error)
 {
-    skald_status status = skald_pipeline_send(pipeline, owner, sql, count, params, error);
+    return send_checked(pipeline, owner, sql, count, params, 0, error);
+}
+
+static skald_status query_wait(skald_pipeline *pipeline, uint32_t owner, skald_rows **rows,
+                          const char *sql, size_t count, const skald_param *params, int format,
+                          skald_error *error)
+{
+    skald_status status = send_checked(pipeline, owner, sql, count, params, format, error);
     if (status != SKALD_OK)
         return status;
     /* A sync, not a mere flush: only after one does PostgreSQL count the session as idle, and end
@@ -368,6 +390,20 @@ skald_status skald_pipeline_query(skald_pipeline *pipeline, uint32_t owner, skal
     }
     PQclear(result);
     return failure_answer(pipeline, error);
+}
+
+skald_status skald_pipeline_query(skald_pipeline *pipeline, uint32_t owner, skald_rows **rows,
+                                  const char *sql, size_t count, const skald_param *params,
+                                  skald_error *error)
+{
+    return query_wait(pipeline, owner, rows, sql, count, params, 0, error);
+}
+
+skald_status skald_pipeline_query_binary(skald_pipeline *pipeline, uint32_t owner,
+                                         skald_rows **rows, const char *sql, size_t count,
+                                         const skald_param *params, skald_error *error)
+{
+    return query_wait(pipeline, owner, rows, sql, count, params, 1, error);
 }
 
 /* Between transactions the connection takes statements that are waited for. */
@@ -395,10 +431,10 @@ skald_status skald_pipeline_begin(skald_pipeline *pipeline, uint32_t idle_ms_max
     skald_pg_params filled;
     skald_pg_params_fill(&filled, 1, &param, NULL);
     if (plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY,
-                   "BEGIN ISOLATION LEVEL READ COMMITTED", NULL) != SKALD_OK ||
+                   "BEGIN ISOLATION LEVEL READ COMMITTED", NULL, 0) != SKALD_OK ||
         statement_send(pipeline, SKALD_PIPELINE_NOBODY,
                        "SELECT set_config('idle_in_transaction_session_timeout', $1, true)",
-                       &filled) != SKALD_OK)
+                       &filled, 0) != SKALD_OK)
         return failure_answer(pipeline, error);
     return SKALD_OK;
 }
@@ -410,7 +446,7 @@ skald_status skald_pipeline_rollback(skald_pipeline *pipeline, skald_error *erro
     /* The sync ends the aborted state; only then is ROLLBACK executed. */
     skald_status status = sync_all(pipeline);
     if (status == SKALD_OK)
-        status = plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, "ROLLBACK", NULL);
+        status = plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, "ROLLBACK", NULL, 0);
     if (status == SKALD_OK)
         status = sync_all(pipeline);
     skald_statements_forget_unconfirmed(&pipeline->statements);
@@ -427,7 +463,7 @@ skald_status skald_pipeline_rollback(skald_pipeline *pipeline, skald_error *erro
 skald_status skald_pipeline_commit(skald_pipeline *pipeline, skald_error *error)
 {
     if (!failed(pipeline))
-        plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, "COMMIT", NULL);
+        plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, "COMMIT", NULL, 0);
     if (PQpipelineSync(pipeline->connection) != 1)
         return failure_lost(pipeline, error);
     skald_crash_here(SKALD_CRASH_BATCH_COMMIT_SENT);

@@ -27,10 +27,19 @@ skald_status skald_pipeline_begin(skald_pipeline *pipeline, uint32_t idle_ms_max
 skald_status skald_pipeline_send(skald_pipeline *pipeline, uint32_t owner, const char *sql,
                                  size_t count, const skald_param *params, skald_error *error);
 
+/* Could skald_pipeline_send take this? SKALD_INVALID says why not. For who sends it later. */
+skald_status skald_pipeline_check(const char *sql, size_t count, const skald_param *params,
+                                  skald_error *error);
+
 /* Queues one statement and waits for its rows, and so for everything before it. */
 skald_status skald_pipeline_query(skald_pipeline *pipeline, uint32_t owner, skald_rows **rows,
                                   const char *sql, size_t count, const skald_param *params,
                                   skald_error *error);
+
+/* The same with the answer in binary format. */
+skald_status skald_pipeline_query_binary(skald_pipeline *pipeline, uint32_t owner,
+                                         skald_rows **rows, const char *sql, size_t count,
+                                         const skald_param *params, skald_error *error);
 
 /* Sends COMMIT and waits for everything. SKALD_OK: committed. Any other status: nothing of it is in
  * the database and the transaction is over, except SKALD_UNAVAILABLE, where the outcome is unknown.

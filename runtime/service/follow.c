@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Remembers the first mistake; the start will tell it. */
-static skald_status mistake_keep(skald_service *service, const skald_error *error)
+skald_status skald_mistake_keep(skald_service *service, const skald_error *error)
 {
     if (service->mistake.status == SKALD_OK)
         service->mistake = *error;
@@ -103,7 +102,7 @@ skald_status skald_follow_with(skald_service *service, const char *stream,
     skald_error error = {0};
     skald_status status = follow_check(service, stream, handler, options, &error);
     if (status != SKALD_OK)
-        return mistake_keep(service, &error);
+        return skald_mistake_keep(service, &error);
     const char *name = options->name != NULL ? options->name : stream;
     skald_follower *follower = follower_find(service, name);
     if (follower == NULL)
@@ -114,7 +113,7 @@ skald_status skald_follow_with(skald_service *service, const char *stream,
                                  follower->stream, stream);
     if (status == SKALD_OK)
         status = skald_follower_add(follower, handler, &error);
-    return status == SKALD_OK ? SKALD_OK : mistake_keep(service, &error);
+    return status == SKALD_OK ? SKALD_OK : skald_mistake_keep(service, &error);
 }
 
 skald_status skald_follow(skald_service *service, const char *stream, const skald_handler *handler)

@@ -1,5 +1,8 @@
-/* main() for a service: signals, the few words it understands, exit codes. */
+/* main() for a service: the few words it understands, signals, exit codes. Who supervises whom is
+ * in supervisor/. */
 #include "service/service_inside.h"
+#include "supervisor/hand.h"
+#include "supervisor/supervisor.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +29,24 @@ static void signals_take(skald_service *service)
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* A supervised worker may get the same request twice: systemd tells every process of a service, and
+ * the supervisor tells its workers. Only the supervisor knows when it is a second one. */
+static void worker_stop_signal(int number)
+{
+    (void)number;
+    skald_service_request_stop(running);
+}
+
+static void worker_begin(void *user)
+{
+    running = user;
+    skald_service_forked(running);
+    struct sigaction action = {.sa_handler = worker_stop_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -58,14 +79,20 @@ static int usage(FILE *out, const char *program, int code)
         out,
         "Usage: %s [run | --help | --version]\n"
         "\n"
-        "Runs one process of a Skald service until SIGTERM or SIGINT, which drain it: messages in\n"
-        "hand are finished, partitions given back. A second signal ends it at once.\n"
+        "Runs a Skald service until SIGTERM, SIGINT or SIGHUP, which drain it: messages in hand "
+        "are\n"
+        "finished, partitions given back. A second signal ends it at once. This process watches "
+        "over\n"
+        "worker processes and replaces one that crashes, or whose handler takes too long; what it\n"
+        "had in hand is tried alone, and is dead after it has ended three of them.\n"
         "\n"
         "Environment:\n"
         "  PGHOST, PGDATABASE, ...  the service's database, as for psql\n"
         "  NATS_URL                 the NATS server; without it the service follows only itself\n"
         "  NATS_TOKEN, NATS_CREDS   credentials, when the URL has none\n"
         "  SKALD_LOG                debug, info (default), warning or error\n"
+        "  SKALD_SUPERVISE          no: no worker processes, all runs in this one, for debuggers\n"
+        "  NOTIFY_SOCKET, WATCHDOG_USEC  systemd's, which is told when the service runs and stops\n"
         "  SKALD_ALLOW              unsafe settings that are accepted: fsync full_page_writes\n"
         "                           synchronous_commit\n"
         "\n"
@@ -76,9 +103,8 @@ static int usage(FILE *out, const char *program, int code)
     return code;
 }
 
-static int run(skald_service *service)
+static int serve(skald_service *service)
 {
-    signals_take(service);
     skald_error error = {0};
     const skald_status status = skald_service_run(service, &error);
     if (status != SKALD_OK)
@@ -88,6 +114,32 @@ static int run(skald_service *service)
     if (stuck)
         _exit(exit_code(status));
     return exit_code(status);
+}
+
+/* What is known to be wrong is said at once, by this process. */
+static bool supervision_wanted(const skald_service *service)
+{
+    const char *setting = getenv("SKALD_SUPERVISE");
+    return service != NULL && service->mistake.status == SKALD_OK &&
+           (setting == NULL || strcmp(setting, "no") != 0);
+}
+
+static int run(skald_service *service)
+{
+    if (!supervision_wanted(service)) {
+        signals_take(service);
+        return serve(service);
+    }
+    const skald_supervise_options options = {
+        .service = service->name,
+        .processes = service->options.processes,
+        .drain_ms = service->options.drain_ms,
+        .log = &service->log,
+        .begin = worker_begin,
+        .user = service,
+    };
+    int code = EX_SOFTWARE;
+    return skald_supervise(&options, &code) ? serve(service) : code;
 }
 
 int skald_main(skald_service *service, int argc, char **argv)

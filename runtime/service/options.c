@@ -1,5 +1,6 @@
 /* Defaults, limits and copies. */
 #include "service/service_inside.h"
+#include "supervisor/supervisor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static skald_status limits_check(const skald_options *options, skald_error *erro
         {"batch_max", options->batch_max, 1, SKALD_BATCH_MAX_MAX},
         {"lease_ms", options->lease_ms, SKALD_LEASE_MS_MIN, 3600000},
         {"drain_ms", options->drain_ms, 1, 3600000},
+        {"processes", options->processes, 1, SKALD_SUPERVISE_PROCESSES_MAX},
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         const skald_status status =
@@ -88,6 +90,7 @@ skald_status skald_options_take(skald_options *out, const skald_options *given, 
     out->batch_max = or_default(given->batch_max, SKALD_BATCH_MAX_DEFAULT);
     out->lease_ms = or_default(given->lease_ms, SKALD_LEASE_MS_DEFAULT);
     out->drain_ms = or_default(given->drain_ms, SKALD_DRAIN_MS_DEFAULT);
+    out->processes = or_default(given->processes, 1);
     skald_status status = text_take(&out->database, given->database, NULL, error);
     if (status == SKALD_OK)
         status = text_take(&out->nats_url, given->nats_url, "NATS_URL", error);

@@ -33,8 +33,11 @@ void skald_ring(skald_service *service)
         return;
     for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
         skald_follower_ring(follower);
+    skald_queues_ring(service->queues);
     if (service->nats == NULL)
         return;
+    if (atomic_exchange(&service->hub.enqueued, false))
+        skald_nats_ping(service->nats, service->queue_subject);
     if (skald_leases_relay_leads(service->leases))
         skald_bell_ring(&service->bell);
     else

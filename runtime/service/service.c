@@ -3,6 +3,8 @@
 #include "base/crash_point.h"
 #include "followers/feeder.h"
 #include "service/service_inside.h"
+#include "supervisor/notify.h"
+#include "supervisor/supervised.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,6 +37,7 @@ skald_service *skald_service_open(const char *name, const skald_options *options
     }
     service->mistake = error;
     skald_bell_init(&service->bell);
+    pthread_mutex_init(&service->hub.names_lock, NULL);
     skald_log_init(&service->log, service->name, service->options.log, service->options.log_user);
     return service;
 }
@@ -68,6 +71,7 @@ static void hub_fill(skald_service *service)
     hub->lanes_max = (service->follower_count + 1) * SKALD_PARTITIONS_MAX;
     hub->log = &service->log;
     hub->user = service->options.user;
+    hub->process_id = service->process_id;
 }
 
 static skald_status database_ready(skald_service *service, skald_error *error)
@@ -77,6 +81,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
         skald_pg_open(&pg, service->options.database, service->application, error);
     if (status == SKALD_OK)
         status = skald_identity_check(service, pg, error);
+    if (status == SKALD_OK)
+        status = skald_service_aftermath(service, pg, error);
     skald_pg_close(pg);
     return status;
 }
@@ -162,6 +168,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
     if (status == SKALD_OK)
         status = followers_start(service, error);
     if (status == SKALD_OK)
+        status = skald_service_queues_ready(service, error);
+    if (status == SKALD_OK)
         status = skald_leases_start(service->leases, error);
     return status;
 }
@@ -184,8 +192,11 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
         return skald_error_set(error, SKALD_INVALID, "SKALD_CRASH names no crash point: \"%.60s\"",
                                getenv("SKALD_CRASH"));
     skald_uuid7(service->process_id);
+    skald_supervised_known(service->process_id);
     skald_leases_application(service->application, service->name, service->process_id);
     snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
+    snprintf(service->queue_subject, sizeof service->queue_subject, "skald.queue.%s",
+             service->name);
     hub_fill(service);
     const skald_status status = parts_start(service, error);
     service->state = SKALD_SERVICE_RUNNING;
@@ -199,6 +210,16 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
 }
 
 /* --- stopping ------------------------------------------------------------------------------- */
+
+/* The event of the process we were forked from is shared with it, and with all others it forks. */
+void skald_service_forked(skald_service *service)
+{
+    close(service->stop_event);
+    service->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (service->stop_event < 0)
+        skald_error_set(&service->mistake, SKALD_NO_MEMORY, "no file descriptor for a worker: %s",
+                        strerror(errno));
+}
 
 void skald_service_request_stop(skald_service *service)
 {
@@ -251,23 +272,29 @@ static void parts_free(skald_service *service)
 static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_error *error)
 {
     const uint64_t deadline_ms = skald_clock_ms() + wait_ms;
+    /* Jobs first, while handlers go on: as long as they run, our row in skald.process must live. */
+    skald_queues_stop(service->queues);
+    const bool jobs_ended = skald_queues_join(service->queues, wait_ms);
     for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
         skald_feeder_stop(follower->feeder);
     if (service->leases != NULL)
-        skald_leases_leave(service->leases, wait_ms);
+        skald_leases_leave(service->leases, time_left(deadline_ms));
     /* A worker that has nothing in hand needs a moment to end, also when the time is over. */
     const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
     const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
     skald_relay_close(service->relay);
     service->relay = NULL;
-    if (!returned) {
+    if (!returned || !jobs_ended) {
         service->state = SKALD_SERVICE_STUCK;
         return skald_error_set(error, SKALD_TIMEOUT,
-                               "a handler of service \"%s\" did not return within %llu ms",
-                               service->name, (unsigned long long)wait_ms);
+                               "%s of service \"%s\" did not return within %llu ms",
+                               returned ? "an activity" : "a handler", service->name,
+                               (unsigned long long)wait_ms);
     }
     service->state = SKALD_SERVICE_STOPPED;
     parts_free(service);
+    skald_queues_close(service->queues);
+    service->queues = NULL;
     skald_nats_close(service->nats);
     service->nats = NULL;
     return SKALD_OK;
@@ -288,11 +315,34 @@ skald_status skald_service_stop(skald_service *service, skald_error *error)
     return status;
 }
 
-static void stop_await(const skald_service *service)
+/* In a process that nobody supervises systemd is told from here that it is well. */
+static void stop_await(const skald_service *service, skald_notify *notify)
 {
     struct pollfd event = {.fd = service->stop_event, .events = POLLIN};
-    while (poll(&event, 1, -1) < 0 && errno == EINTR) {
+    const int wait_ms = notify->watchdog_ms > 0 ? (int)(notify->watchdog_ms / 2) : -1;
+    for (;;) {
+        const int ready = poll(&event, 1, wait_ms);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
+            return;
+        const uint64_t now_ms = skald_clock_ms();
+        const uint64_t since_ms = skald_hand_silent_since_ms(NULL);
+        const bool silent = since_ms != 0 && now_ms > since_ms + skald_notify_silence_ms(notify);
+        if (!silent && skald_notify_hungry(notify, now_ms))
+            skald_notify_feed(notify, now_ms);
     }
+}
+
+static void run_until_stop(skald_service *service)
+{
+    skald_notify notify; /* of a supervised worker: nobody, its supervisor speaks */
+    skald_notify_open(&notify);
+    skald_supervised_ready();
+    skald_notify_say(&notify, "READY=1\nSTATUS=runs");
+    stop_await(service, &notify);
+    skald_notify_say(&notify, "STOPPING=1\nSTATUS=drains");
+    skald_notify_close(&notify);
+    if (service->options.on_stop != NULL)
+        service->options.on_stop(service, service->options.user);
 }
 
 skald_status skald_service_run(skald_service *service, skald_error *error)
@@ -303,11 +353,8 @@ skald_status skald_service_run(skald_service *service, skald_error *error)
     const skald_options *options = &service->options;
     if (options->on_start != NULL)
         status = options->on_start(service, options->user, error);
-    if (status == SKALD_OK) {
-        stop_await(service);
-        if (options->on_stop != NULL)
-            options->on_stop(service, options->user);
-    }
+    if (status == SKALD_OK)
+        run_until_stop(service);
     const skald_status stopped = skald_service_stop(service, status == SKALD_OK ? error : NULL);
     return status != SKALD_OK ? status : stopped;
 }
@@ -326,6 +373,8 @@ void skald_service_free(skald_service *service)
         free(service->followers);
         service->followers = next;
     }
+    skald_service_queues_free(service);
+    pthread_mutex_destroy(&service->hub.names_lock);
     skald_options_done(&service->options);
     skald_bell_done(&service->bell);
     skald_log_done(&service->log);
@@ -348,6 +397,9 @@ void skald_service_counters(const skald_service *service, skald_counters *out)
         .failed = atomic_load(&tally->failed),
         .set_aside = atomic_load(&tally->set_aside),
         .batches = atomic_load(&tally->batches),
+        .dead = atomic_load(&tally->dead),
+        .jobs_done = atomic_load(&tally->jobs_done),
+        .jobs_failed = atomic_load(&tally->jobs_failed),
         .relayed = atomic_load(&service->relayed),
         .partitions_held = leases == NULL ? 0 : skald_leases_held(leases),
         .relay_leads = leases != NULL && skald_leases_relay_leads(leases),

@@ -9,6 +9,7 @@
 #include "outbox/bell.h"
 #include "outbox/relay.h"
 #include "pg/connection.h"
+#include "queues/queues.h"
 
 #include <skald/service.h>
 
@@ -29,10 +30,12 @@ struct skald_service {
     int stop_event; /* an eventfd: readable once a stop is requested */
     skald_follower *followers;
     uint32_t follower_count;
+    skald_work_queue *work_queues;
 
     char process_id[37];
     char application[SKALD_APPLICATION_SIZE];
     char bell_subject[SKALD_SERVICE_NAME_MAX + 16];
+    char queue_subject[SKALD_SERVICE_NAME_MAX + 16];
     skald_log log;
     skald_nats *nats;
     skald_bell bell; /* of the relay */
@@ -41,8 +44,16 @@ struct skald_service {
     skald_hub hub;
     skald_worker **workers;
     uint32_t worker_count;
+    skald_queues *queues; /* NULL: none is declared */
     atomic_uint_fast64_t relayed;
 };
+
+/* Remembers the first mistake made before the start, which will tell it; returns its status. */
+skald_status skald_mistake_keep(skald_service *service, const skald_error *error);
+
+/* Makes the rows of the declared queues and starts their threads, if there are any. */
+skald_status skald_service_queues_ready(skald_service *service, skald_error *error);
+void skald_service_queues_free(skald_service *service);
 
 /* Checks options and copies their strings. */
 skald_status skald_options_take(skald_options *out, const skald_options *given, skald_error *error);
@@ -59,5 +70,13 @@ bool skald_word_listed(const char *list, const char *word);
 
 /* Makes the service and its database know each other: schema, name, partitions (out). */
 skald_status skald_identity_check(skald_service *service, skald_pg *pg, skald_error *error);
+
+/* This process was forked from the one that opened the service, and is to run it. Not yet any
+ * thread. */
+void skald_service_forked(skald_service *service);
+
+/* Writes down what processes before this one had in hand when they crashed, and that they are gone,
+ * so that their partitions are free. Called before anything is handled. */
+skald_status skald_service_aftermath(skald_service *service, skald_pg *pg, skald_error *error);
 
 #endif

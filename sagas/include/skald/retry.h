@@ -13,17 +13,20 @@
 extern "C" {
 #endif
 
-/* A schedule in words becomes numbers. Its clauses are separated by commas:
+/* A schedule in words becomes numbers. Its clauses are separated by commas, each is there once at
+ * most, in any order:
  *
- *     never                             no second attempt
- *     2 at once                         so many more attempts before the first wait
- *     1s..1h                            waits between the others: drawn evenly from 0 up to a
- * ceiling that begins at 1 s, doubles with every attempt and stops at 1 h ("full jitter") 5s the
- * same with one ceiling 20 times                          give up after so many failed attempts in
- * all for 72h                           give up when so long has passed since the first failure
+ *     never            no second attempt; stands alone
+ *     2 at once        so many more attempts before the first wait
+ *     1s..1h           waits between the others: drawn evenly from 0 up to a ceiling that begins
+ *                      at 1 s, doubles with every attempt and stops at 1 h ("full jitter")
+ *     5s               the same with one ceiling
+ *     20 times         give up after so many failed attempts in all
+ *     for 72h          give up when so long has passed since the first failure
  *
  * "3 at once, 1s..1h for 72h" is a whole one: "20 times" and "for 72h" may follow the waits with or
- * without a comma. Units are ms, s, m, h and d. Without "times" and "for" it never gives up. */
+ * without a comma. Units are ms, s, m, h and d, and sums such as "1h30m". Without waits they are
+ * those of the default policy, 50ms..10m. Without "times" and "for" it never gives up. */
 typedef struct skald_retry {
     uint32_t at_once;      /* attempts without a wait after the first failure */
     uint64_t delay_ms_min; /* the first ceiling */
@@ -34,6 +37,10 @@ typedef struct skald_retry {
 
 /* Longest wait and longest time; longer ones are SKALD_INVALID. */
 #define SKALD_RETRY_MS_MAX (UINT64_C(366) * 24 * 60 * 60 * 1000)
+
+/* Waits where a schedule names none. */
+#define SKALD_RETRY_DELAY_MS_MIN_DEFAULT UINT64_C(50)
+#define SKALD_RETRY_DELAY_MS_MAX_DEFAULT UINT64_C(600000)
 
 /* SKALD_INVALID with a sentence that names the word and what may stand there. Any thread. */
 SKALD_API skald_status skald_retry_parse(skald_retry *out, const char *text, skald_error *error);

@@ -1,0 +1,205 @@
+/* A runner: one thread that runs the activities of one queue, outside any transaction. */
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "codec/decode.h"
+#include "queues/inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- the end, as the activity tells it ------------------------------------------------------ */
+
+static void fail(skald_run *run, skald_failure_kind kind, const char *text)
+{
+    run->end = SKALD_RUN_FAILED;
+    run->kind = kind;
+    skald_error_set(&run->reason, SKALD_FAILED, "%s", text);
+}
+
+/* What user code answered, in which a call of the context that failed counts, also when the code
+ * went on regardless: half of an effect must not commit. */
+static void answer_take(skald_run *run, const skald_activity *activity, skald_status answer)
+{
+    const skald_context *context = &run->context;
+    if (answer == SKALD_OK && context->failure.status == SKALD_OK) {
+        run->end = SKALD_RUN_DONE;
+        return;
+    }
+    const skald_status status = answer != SKALD_OK ? answer : context->failure.status;
+    run->reason = context->failure;
+    if (run->reason.text[0] == '\0')
+        skald_error_set(&run->reason, status, "activity \"%s\" answered %s", activity->name,
+                        skald_status_name(status));
+    run->end = SKALD_RUN_FAILED;
+    run->kind = SKALD_FAILURE_FAILED;
+    if (status == SKALD_CANCELLED && atomic_load(&run->cancelled))
+        run->end = SKALD_RUN_CANCELLED;
+    else if (status == SKALD_STOPPED && atomic_load(&run->queues->stopping))
+        run->end = SKALD_RUN_GIVEN_BACK;
+    else if (status == SKALD_SKIPPED)
+        run->end = SKALD_RUN_SKIPPED;
+    else if (status == SKALD_NOT_YET)
+        run->kind = SKALD_FAILURE_NOT_YET;
+    else if (status == SKALD_DEAD)
+        run->kind = SKALD_FAILURE_DEAD;
+    else if (status == SKALD_TIMEOUT)
+        run->kind = SKALD_FAILURE_TIMED_OUT;
+    /* No answer came: it may have happened. An answer, whichever, says that it has not. */
+    run->maybe_done = status == SKALD_TIMEOUT || run->end == SKALD_RUN_GIVEN_BACK;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static skald_status call(skald_run *run, skald_activity_function *function,
+                         const ProtobufCMessage *input)
+{
+    run->context.failure = (skald_error){0};
+    return function(&run->context, input);
+}
+
+/* An earlier attempt may have done it: then that is asked, and nothing done twice. True when the
+ * answer is the end of this attempt. */
+static bool verify_first(skald_run *run, const skald_activity *activity,
+                         const ProtobufCMessage *input)
+{
+    if (!run->maybe_done || activity->verify == NULL)
+        return false;
+    const skald_status answer = call(run, activity->verify, input);
+    if (answer == SKALD_NOT_FOUND) {
+        skald_effects_clear(&run->effects);
+        run->result_type = NULL;
+        run->maybe_done = false;
+        return false;
+    }
+    answer_take(run, activity, answer);
+    /* It is still unknown, unless the answer was that it has happened. */
+    run->maybe_done = true;
+    return true;
+}
+
+static void user_code_run(skald_run *run, const skald_activity *activity,
+                          const ProtobufCMessage *input)
+{
+    skald_hand_work work = {
+        .job_id = run->job_id, .starts = run->starts, .partition = run->item->message.partition};
+    snprintf(work.subscription, sizeof work.subscription, "%s", run->queue->name);
+    snprintf(work.code, sizeof work.code, "%s", activity->name);
+    snprintf(work.type, sizeof work.type, "%s", activity->descriptor->name);
+    skald_hand_take(run->hand, &work, run->queue->options.timeout_ms);
+    if (!verify_first(run, activity, input))
+        answer_take(run, activity, call(run, activity->run, input));
+    skald_hand_put(run->hand);
+}
+
+static void run_execute(skald_run *run)
+{
+    const skald_message *message = &run->item->message;
+    const skald_activity *activity = skald_work_queue_activity(run->queue, message->type);
+    skald_context_begin(&run->context, run->item, 0);
+    char text[SKALD_ERROR_TEXT_SIZE];
+    if (activity == NULL) {
+        snprintf(text, sizeof text, "no activity for type \"%.200s\" in this program",
+                 message->type != NULL ? message->type : "");
+        fail(run, SKALD_FAILURE_FAILED, text);
+        return;
+    }
+    /* Its crashes are written down by processes that do not know the policy
+     * (skald_queue_crash_note).
+     */
+    if (run->crashes >= run->queue->plan.crashes_max) {
+        snprintf(text, sizeof text, "it ended its process %u times", run->crashes);
+        fail(run, SKALD_FAILURE_CRASHED, text);
+        return;
+    }
+    const ProtobufCMessage *input = NULL;
+    skald_error error;
+    const skald_status status =
+        skald_decode(&input, activity->descriptor, message->body, &run->context.memory, &error);
+    if (status == SKALD_OK)
+        user_code_run(run, activity, input);
+    else
+        fail(run, status == SKALD_NO_MEMORY ? SKALD_FAILURE_FAILED : SKALD_FAILURE_UNDECODABLE,
+             error.text);
+}
+
+void skald_run_clear(skald_run *run)
+{
+    skald_context_end(&run->context);
+    skald_effects_clear(&run->effects);
+    skald_item_free(run->item);
+    run->item = NULL;
+    run->reason = (skald_error){0};
+    run->error_class[0] = '\0';
+    run->retry_after_ms = 0;
+    run->result_type = NULL;
+    run->result = (skald_bytes){0};
+    run->put_off = 0;
+    run->settled = false;
+    run->expired = false;
+    atomic_store(&run->alive, false);
+    atomic_store(&run->cancelled, false);
+    atomic_store(&run->fenced, false);
+    run->progressed = false;
+    run->note[0] = '\0';
+}
+
+/* --- the thread ----------------------------------------------------------------------------- */
+
+static bool job_await(skald_runner *runner)
+{
+    skald_queues *queues = runner->queues;
+    pthread_mutex_lock(&queues->mutex);
+    while (runner->state != SKALD_RUNNER_RUNNING && !queues->over)
+        pthread_cond_wait(&runner->condition, &queues->mutex);
+    const bool job = runner->state == SKALD_RUNNER_RUNNING;
+    pthread_mutex_unlock(&queues->mutex);
+    return job;
+}
+
+static void *runner_main(void *argument)
+{
+    skald_runner *runner = argument;
+    skald_queues *queues = runner->queues;
+    runner->run.hand = skald_hand_claim();
+    while (job_await(runner)) {
+        run_execute(&runner->run);
+        skald_crash_here(SKALD_CRASH_JOB_RUN);
+        pthread_mutex_lock(&queues->mutex);
+        runner->state = SKALD_RUNNER_ENDED;
+        pthread_cond_broadcast(&queues->condition);
+        pthread_mutex_unlock(&queues->mutex);
+    }
+    skald_hand_release(runner->run.hand);
+    return NULL;
+}
+
+skald_status skald_runner_open(skald_runner *runner, skald_queues *queues, skald_work_queue *queue,
+                               skald_error *error)
+{
+    runner->queues = queues;
+    runner->run.queues = queues;
+    runner->run.queue = queue;
+    skald_context_init_activity(&runner->run.context, queues->hub, &runner->run.effects);
+    pthread_cond_init(&runner->condition, NULL);
+    if (pthread_create(&runner->thread, NULL, runner_main, runner) != 0)
+        return skald_error_set(error, SKALD_NO_MEMORY, "no thread for queue \"%s\"", queue->name);
+    runner->started = true;
+    return SKALD_OK;
+}
+
+void skald_runner_give(skald_runner *runner)
+{
+    runner->state = SKALD_RUNNER_RUNNING;
+    pthread_cond_signal(&runner->condition);
+}
+
+void skald_runner_done(skald_runner *runner)
+{
+    if (runner->queues == NULL)
+        return;
+    if (runner->started)
+        pthread_join(runner->thread, NULL);
+    skald_run_clear(&runner->run);
+    skald_context_done(&runner->run.context);
+    pthread_cond_destroy(&runner->condition);
+}
