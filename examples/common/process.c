@@ -135,6 +135,12 @@ bool process_is_well(demo_process *process)
     return false;
 }
 
+void process_freeze(const demo_process *process, bool frozen)
+{
+    if (process->pid > 0)
+        kill(-process->pid, frozen ? SIGSTOP : SIGCONT);
+}
+
 void process_kill(demo_process *process)
 {
     if (process->pid == 0)

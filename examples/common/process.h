@@ -34,6 +34,9 @@ bool process_stop_well(demo_process *process, long wait_ms);
 bool process_is_well(demo_process *process);
 void process_say_ended(const demo_process *process, int code);
 
+/* Freezes it and what it started, or lets it go on. */
+void process_freeze(const demo_process *process, bool frozen);
+
 /* Ends it and what it started at once, as a power cut does. */
 void process_kill(demo_process *process);
 

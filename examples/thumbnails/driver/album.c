@@ -7,12 +7,14 @@
 
 #define WIDTH 256u
 #define HEIGHT 192u
-#define LARGE 4u /* times wider and taller */
+#define TOWER_WIDTH 128u
+#define TOWER_HEIGHT 8192u
 
-bool album_make(image *out, uint64_t seed, unsigned index, bool large)
+bool album_make(image *out, uint64_t seed, unsigned index, bool tower)
 {
-    const unsigned times = large ? LARGE : 1;
-    image made = {.width = WIDTH * times, .height = HEIGHT * times, .channels = large ? 1u : 3u};
+    image made = {.width = tower ? TOWER_WIDTH : WIDTH,
+                  .height = tower ? TOWER_HEIGHT : HEIGHT,
+                  .channels = tower ? 1u : 3u};
     made.pixels = malloc(picture_size(&made));
     if (made.pixels == NULL)
         return false;

@@ -10,7 +10,7 @@
 typedef enum picture_kind {
     PICTURE_FREE,
     PICTURE_PAYING,    /* a paying customer's: overtakes */
-    PICTURE_WATCHED,   /* large; the customer watches how it grows */
+    PICTURE_WATCHED,   /* takes long; the customer watches how it grows */
     PICTURE_CANCELLED, /* not wanted any more, right after it was uploaded */
 } picture_kind;
 

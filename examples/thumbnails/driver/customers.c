@@ -1,4 +1,5 @@
-/* The kind of a picture is decided by its number: the last tenth are paying customers'. */
+/* The kind of a picture is decided by its number: the last tenth are paying customers', and the
+ * last one of them is a tower that takes long. */
 #include "driver/customers.h"
 
 #include "common/clock.h"
@@ -12,7 +13,7 @@
 
 #define TRIES_MAX 25
 #define PAUSE_MS 200
-#define LOOK_MS 4
+#define LOOK_MS 20
 #define TWICE_EVERY 20u
 
 struct demo_customers {
@@ -25,10 +26,10 @@ struct demo_customers {
 
 static picture_kind kind_of(unsigned index, unsigned count)
 {
+    if (index == count - 1)
+        return PICTURE_WATCHED;
     if (index >= count - count / 10)
         return PICTURE_PAYING;
-    if (index == count / 4)
-        return PICTURE_WATCHED;
     if (index == count / 2)
         return PICTURE_CANCELLED;
     return PICTURE_FREE;
@@ -91,26 +92,35 @@ static bool cancel(http_client *client, const char *id)
     return cancelled;
 }
 
-/* Looks until the job is over. */
+/* One look; true when the job is over. When its worker was lost, another one began anew. */
+static bool look(book_progress *progress, const json_t *answer, double *last, json_int_t *attempts)
+{
+    const char *state = json_string_value(json_object_get(answer, "state"));
+    const double now = json_number_value(json_object_get(answer, "progress"));
+    const json_int_t failed = json_integer_value(json_object_get(answer, "attempts"));
+    if (state == NULL || strcmp(state, "waiting") == 0)
+        return false;
+    if (failed != *attempts)
+        *last = now;
+    *attempts = failed;
+    progress->looks++;
+    progress->steps += now > *last && now < 1;
+    progress->fell = progress->fell || now < *last;
+    *last = now;
+    return strcmp(state, "running") != 0;
+}
+
 static void watch(const demo_customers *customers, http_client *client, const char *id)
 {
-    book_progress *progress = &customers->books->progress;
     char path[64];
     double last = 0;
+    json_int_t attempts = 0;
     bool over = false;
     snprintf(path, sizeof(path), "/jobs/%s", id);
     while (!over && !atomic_load(&customers->stopped)) {
         json_t *answer = NULL;
         http_client_call(client, "GET", path, NULL, NULL, &answer);
-        const char *state = json_string_value(json_object_get(answer, "state"));
-        const double now = json_number_value(json_object_get(answer, "progress"));
-        over = state != NULL && strcmp(state, "waiting") != 0 && strcmp(state, "running") != 0;
-        if (state != NULL && strcmp(state, "running") == 0) {
-            progress->looks++;
-            progress->steps += now > last && now < 1;
-            progress->fell = progress->fell || now < last;
-            last = now;
-        }
+        over = look(&customers->books->progress, answer, &last, &attempts);
         json_decref(answer);
         clock_sleep_ms(LOOK_MS);
     }
@@ -141,7 +151,6 @@ static void upload_one(void *user, http_client *client, unsigned index, double d
 {
     demo_customers *customers = user;
     book_picture *entry = &customers->books->pictures[index];
-    /* A large picture of somebody who pays is begun at once, so that it is seen growing. */
     const bool paying = entry->kind == PICTURE_PAYING || entry->kind == PICTURE_WATCHED;
     image original;
     if (!album_make(&original, customers->seed, index, entry->kind == PICTURE_WATCHED))

@@ -103,13 +103,17 @@ static unsigned count_in_hand(const demo_site *site, const demo_process *worker)
     return count;
 }
 
+/* It is frozen first, so that what we see in its hands is there when it is killed. */
 bool site_kill_worker(demo_site *site, unsigned number, unsigned *in_hand)
 {
     demo_process *worker = &site->workers[number];
     unsigned count = 0;
-    while ((count = count_in_hand(site, worker)) == 0) {
+    while (count == 0) {
         if (!site_is_well(site))
             return false;
+        process_freeze(worker, true);
+        count = count_in_hand(site, worker);
+        process_freeze(worker, count > 0);
         clock_sleep_ms(LOOK_MS);
     }
     process_kill(worker);

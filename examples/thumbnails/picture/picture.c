@@ -44,7 +44,7 @@ const char *picture_read(image *out, void *data, size_t size)
     const unsigned highest = read_number(&reader);
     if (read.width < 1 || read.width > PICTURE_SIDE_MAX || read.height < 1 ||
         read.height > PICTURE_SIDE_MAX)
-        return "width and height of the picture must be 1 to 4096";
+        return "width and height of the picture must be 1 to 8192";
     if (highest != 255)
         return "the picture must have 8 bits for each sample (255)";
     if (reader.at == reader.end || !is_space(*reader.at))

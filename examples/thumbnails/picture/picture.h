@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PICTURE_SIDE_MAX 4096u
+#define PICTURE_SIDE_MAX 8192u
 #define PICTURE_HEAD_SIZE_MAX 32u
 
 typedef struct image {
