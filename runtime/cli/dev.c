@@ -215,6 +215,7 @@ const skald_command skald_command_dev = {
                 "  skald dev -- ./orders                run a command, exit with its code\n"
                 "  skald dev --ephemeral -- make test   the same, with everything thrown away\n",
     .operands = "[-- COMMAND ...]",
+    .runs = true,
     .notes = "The command finds PGHOST, PGPORT, PGUSER, PGDATABASE and NATS_URL set (with\n"
              "--ephemeral also SKALD_ALLOW) and `skald` in its PATH. The database \"skald\" has\n"
              "its schema already. State is kept between runs unless --ephemeral is given.\n"

@@ -1,13 +1,15 @@
-/* The batch transaction, and what is done when something in it fails.
+/* The batch transaction.
  *
  * A batch runs without savepoints. When it fails, the pipeline knows whose statement it was: the
- * items before it run again together, it runs again alone, and the rest goes on. */
+ * items before it run again together, it is settled by itself (failures.c), and the rest goes on.
+ */
 #include "followers/batch.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "followers/batch_parts.h"
+#include "followers/failures.h"
 #include "followers/follower.h"
-#include "followers/jobs.h"
+#include "followers/suspects.h"
 
 #include <assert.h>
 #include <skald/backoff.h>
@@ -16,12 +18,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* No single item is to blame. */
-#define CULPRIT_UNKNOWN SIZE_MAX
-
 enum { CONFLICT_DELAY_MS_MIN = 2, CONFLICT_DELAY_MS_MAX = 200 };
 
-skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, skald_error *error)
+skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, skald_hand *hand,
+                              skald_error *error)
 {
     skald_batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL || skald_pipeline_open(&batch->pipeline, pg) != SKALD_OK) {
@@ -29,6 +29,9 @@ skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, s
         return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a worker");
     }
     batch->hub = hub;
+    batch->pg = pg;
+    batch->hand = hand;
+    skald_attempts_init(&batch->tried);
     skald_outbox_writer_init(&batch->writer);
     skald_job_writer_init(&batch->jobs, hub->name);
     skald_context_init(&batch->context, hub, batch->pipeline, &batch->writer, &batch->jobs);
@@ -61,6 +64,7 @@ void skald_batch_close(skald_batch *batch)
     columns_list(batch, columns);
     for (int i = 0; i < ADVANCE_COLUMNS; i++)
         skald_array_done(columns[i]);
+    skald_attempts_done(&batch->tried);
     skald_key_set_done(&batch->seen);
     skald_context_done(&batch->context);
     skald_job_writer_done(&batch->jobs);
@@ -81,6 +85,11 @@ static skald_batch_lane *lane_find(skald_batch *batch, const skald_lane *lane)
     return NULL;
 }
 
+int64_t skald_batch_epoch(skald_batch *batch, const skald_item *item)
+{
+    return lane_find(batch, item->lane)->epoch;
+}
+
 /* Where this lane stands after the items; false when none of them is its own. */
 static bool lane_move(const skald_lane *lane, skald_item *const *items, size_t count, int64_t *next,
                       uint32_t *handled, uint32_t *skipped)
@@ -93,15 +102,13 @@ static bool lane_move(const skald_lane *lane, skald_item *const *items, size_t c
         if (items[i]->job_id == 0 && items[i]->message.position > *next)
             *next = items[i]->message.position;
         *handled += items[i]->fate == SKALD_ITEM_HANDLED;
-        *skipped += items[i]->fate == SKALD_ITEM_SKIPPED;
+        *skipped += items[i]->fate == SKALD_ITEM_SKIPPED || items[i]->fate == SKALD_ITEM_EXPIRED;
     }
     return touched;
 }
 
-/* Nothing is acknowledged but by this: the positions move in the transaction of the effects, and
- * only while every lane is still ours and where we left it. */
-static skald_status positions_move(skald_batch *batch, skald_item *const *items, size_t count,
-                                   skald_error *error)
+skald_status skald_batch_move(skald_batch *batch, skald_item *const *items, size_t count,
+                              skald_error *error)
 {
     skald_array *columns[ADVANCE_COLUMNS];
     columns_list(batch, columns);
@@ -140,6 +147,8 @@ static skald_status batch_fill(skald_batch *batch, skald_item *const *items, siz
     skald_status status = skald_batch_seen(batch, items, count, error);
     for (size_t i = 0; i < count && status == SKALD_OK; i++) {
         status = skald_batch_item(batch, items[i], (uint32_t)i, error);
+        if (status == SKALD_OK && items[i]->suspect)
+            status = skald_suspects_pass(batch->pipeline, items[i], error);
         if (status != SKALD_OK)
             *culprit = i;
     }
@@ -148,7 +157,7 @@ static skald_status batch_fill(skald_batch *batch, skald_item *const *items, siz
     if (status == SKALD_OK)
         status = skald_job_writer_send(&batch->jobs, batch->pipeline, error);
     if (status == SKALD_OK)
-        status = positions_move(batch, items, count, error);
+        status = skald_batch_move(batch, items, count, error);
     return status;
 }
 
@@ -160,10 +169,10 @@ static void culprit_correct(const skald_batch *batch, size_t *culprit)
         *culprit = owner;
 }
 
-static void batch_committed(skald_batch *batch, skald_item *const *items, size_t count)
+void skald_batch_committed(skald_batch *batch, skald_item *const *items, size_t count)
 {
     skald_tally *tally = &batch->hub->tally;
-    uint64_t fates[SKALD_ITEM_SET_ASIDE + 1] = {0};
+    uint64_t fates[SKALD_ITEM_FATES] = {0};
     for (size_t i = 0; i < count; i++) {
         skald_batch_lane *lane = lane_find(batch, items[i]->lane);
         if (items[i]->job_id == 0 && items[i]->message.position > lane->position)
@@ -171,9 +180,10 @@ static void batch_committed(skald_batch *batch, skald_item *const *items, size_t
         fates[items[i]->fate]++;
     }
     atomic_fetch_add(&tally->handled, fates[SKALD_ITEM_HANDLED]);
-    atomic_fetch_add(&tally->skipped, fates[SKALD_ITEM_SKIPPED]);
+    atomic_fetch_add(&tally->skipped, fates[SKALD_ITEM_SKIPPED] + fates[SKALD_ITEM_EXPIRED]);
     atomic_fetch_add(&tally->repeated, fates[SKALD_ITEM_REPEATED]);
     atomic_fetch_add(&tally->set_aside, fates[SKALD_ITEM_SET_ASIDE]);
+    atomic_fetch_add(&tally->dead, fates[SKALD_ITEM_DEAD] + fates[SKALD_ITEM_SET_ASIDE]);
     atomic_fetch_add(&tally->batches, 1);
     batch->conflicts = 0;
 }
@@ -200,15 +210,15 @@ static skald_status batch_failed(skald_item *const *items, size_t count, skald_s
     return status;
 }
 
-/* One transaction: BEGIN, the items, outbox rows, positions, COMMIT. On failure nothing of it
- * happened, and *culprit is the item that caused it, or CULPRIT_UNKNOWN. */
-static skald_status batch_try(skald_batch *batch, skald_item *const *items, size_t count,
-                              size_t *culprit, skald_error *error)
+skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_t count,
+                             size_t *culprit, skald_error *error)
 {
-    *culprit = CULPRIT_UNKNOWN;
+    *culprit = SKALD_CULPRIT_UNKNOWN;
+    batch->answered = NULL;
     skald_outbox_writer_clear(&batch->writer);
     skald_job_writer_clear(&batch->jobs);
-    skald_status status = skald_pipeline_begin(batch->pipeline, SKALD_HANDLER_MS_MAX, error);
+    skald_status status = skald_pipeline_begin(
+        batch->pipeline, batch->hub->handler_ms + SKALD_HANDLER_SLACK_MS, error);
     if (status != SKALD_OK)
         return status;
     skald_crash_here(SKALD_CRASH_BATCH_BEGUN);
@@ -235,13 +245,13 @@ static skald_status batch_try(skald_batch *batch, skald_item *const *items, size
         atomic_store(&batch->hub->enqueued, true);
     if (skald_outbox_writer_count(&batch->writer) > 0 || skald_job_writer_count(&batch->jobs) > 0)
         skald_ring(batch->hub->service);
-    batch_committed(batch, items, count);
+    skald_batch_committed(batch, items, count);
     return SKALD_OK;
 }
 
-/* --- failures ------------------------------------------------------------------------------ */
+/* --- running ------------------------------------------------------------------------------- */
 
-static uint64_t random_bits(void)
+uint64_t skald_batch_random(void)
 {
     uint64_t bits = 0;
     if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
@@ -249,121 +259,60 @@ static uint64_t random_bits(void)
     return bits;
 }
 
-/* The transaction that parks a message, or puts a job off, and moves its position. */
-static skald_status park_try(skald_batch *batch, skald_item *item, uint32_t delay_ms,
-                             const skald_error *reason, skald_error *error)
-{
-    skald_outbox_writer_clear(&batch->writer);
-    skald_status status = skald_pipeline_begin(batch->pipeline, SKALD_HANDLER_MS_MAX, error);
-    if (status != SKALD_OK)
-        return status;
-    item->fate = SKALD_ITEM_PARKED;
-    status = skald_batch_seen(batch, &item, 1, error);
-    if (status == SKALD_OK)
-        status = item->job_id == 0
-                     ? skald_jobs_park(batch->pipeline, item, delay_ms, reason, error)
-                     : skald_jobs_failed(batch->pipeline, item, delay_ms, reason, error);
-    if (status == SKALD_OK)
-        status = positions_move(batch, &item, 1, error);
-    if (status == SKALD_OK)
-        return skald_pipeline_commit(batch->pipeline, error);
-    skald_error ignored;
-    const skald_status lost = skald_pipeline_rollback(batch->pipeline, &ignored);
-    return lost == SKALD_OK ? status : lost;
-}
-
-static skald_status item_park(skald_batch *batch, skald_item *item, const skald_error *reason,
-                              skald_error *error)
-{
-    item->attempts++;
-    const uint32_t delay_ms =
-        skald_backoff_delay_ms(NULL, item->attempts, random_bits());
-    skald_status status = park_try(batch, item, delay_ms, reason, error);
-    for (uint32_t tries = 1; status == SKALD_CONFLICT && tries < 10; tries++) {
-        skald_clock_sleep_ms(tries);
-        status = park_try(batch, item, delay_ms, reason, error);
-    }
-    if (status != SKALD_OK)
-        return status;
-    skald_crash_here(SKALD_CRASH_JOB_PARKED);
-    if (!skald_key_set_add(&item->lane->parked, item->message.key))
-        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a parked key");
-    batch_committed(batch, &item, 1);
-    skald_log_say(batch->hub->log, SKALD_LOG_WARNING, "MESSAGE-PARKED",
-                  "%s %s of key \"%s\" at position %lld failed %u times, next in %u ms: %s",
-                  item->lane->follower->name, item->message.type, item->message.key,
-                  (long long)item->message.position, item->attempts, delay_ms, reason->text);
-    return SKALD_OK;
-}
-
-/* Does this failure say nothing about the item? Then it is not an attempt. */
-static bool blameless(skald_status status)
+bool skald_batch_blameless(skald_status status)
 {
     return status == SKALD_FENCED || status == SKALD_UNAVAILABLE || status == SKALD_NO_MEMORY;
 }
 
-static void conflict_pause(skald_batch *batch)
+void skald_batch_conflict_pause(skald_batch *batch)
 {
     const skald_backoff policy = {CONFLICT_DELAY_MS_MIN, CONFLICT_DELAY_MS_MAX};
     batch->conflicts++;
-    skald_clock_sleep_ms(skald_backoff_delay_ms(&policy, batch->conflicts, random_bits()));
+    skald_clock_sleep_ms(skald_backoff_delay_ms(&policy, batch->conflicts, skald_batch_random()));
 }
 
-/* An item that failed in company gets a second chance alone, then it is parked. */
-static skald_status item_run_alone(skald_batch *batch, skald_item *item, bool again,
+static skald_status items_run(skald_batch *batch, skald_item *const *items, size_t count,
+                              skald_error *error);
+
+/* Those before the one that failed run again, then it is settled. */
+static skald_status culprit_settle(skald_batch *batch, skald_item *const *items, size_t culprit,
                                    const skald_error *failure, skald_error *error)
 {
-    skald_error reason = *failure;
-    skald_status status = SKALD_FAILED;
-    atomic_fetch_add(&batch->hub->tally.failed, 1);
-    if (again) {
-        item->attempts++;
-        size_t culprit;
-        do {
-            status = batch_try(batch, &item, 1, &culprit, &reason);
-            if (status == SKALD_CONFLICT)
-                conflict_pause(batch);
-        } while (status == SKALD_CONFLICT);
-        if (status == SKALD_OK)
-            return SKALD_OK;
-        if (blameless(status)) {
-            *error = reason;
-            return status;
-        }
-        atomic_fetch_add(&batch->hub->tally.failed, 1);
-    }
-    return item_park(batch, item, &reason, error);
+    skald_attempt attempt;
+    skald_failure_describe(batch, items[culprit], failure, &attempt);
+    /* A job that a person has taken away is nobody's business any more. */
+    const bool gone = items[culprit]->gone;
+    const skald_status status = items_run(batch, items, culprit, error);
+    return status != SKALD_OK || gone
+               ? status
+               : skald_failure_settle(batch, items[culprit], &attempt, error);
 }
 
-skald_status skald_batch_run(skald_batch *batch, skald_item *const *items, size_t count,
-                             skald_batch_lane *lanes, size_t lane_count, skald_error *error)
+/* Items that may share a transaction. */
+static skald_status items_run(skald_batch *batch, skald_item *const *items, size_t count,
+                              skald_error *error)
 {
-    batch->lanes = lanes;
-    batch->lane_count = lane_count;
     while (count > 0) {
         size_t culprit;
         skald_error failure = {0};
-        skald_status status = batch_try(batch, items, count, &culprit, &failure);
+        skald_status status = skald_batch_try(batch, items, count, &culprit, &failure);
         if (status == SKALD_OK)
             return SKALD_OK;
-        if (blameless(status)) {
+        if (skald_batch_blameless(status)) {
             *error = failure;
             return status;
         }
         size_t done = 0;
-        if (status == SKALD_CONFLICT || (culprit == CULPRIT_UNKNOWN && count > 1)) {
+        if (status == SKALD_CONFLICT || (culprit == SKALD_CULPRIT_UNKNOWN && count > 1)) {
             /* Smaller transactions meet fewer others, and show who is to blame. */
             if (status == SKALD_CONFLICT)
-                conflict_pause(batch);
+                skald_batch_conflict_pause(batch);
             done = count > 1 ? count / 2 : 0;
-            status = done == 0 ? SKALD_OK
-                               : skald_batch_run(batch, items, done, lanes, lane_count, error);
+            status = done == 0 ? SKALD_OK : items_run(batch, items, done, error);
         } else {
-            if (culprit == CULPRIT_UNKNOWN)
+            if (culprit == SKALD_CULPRIT_UNKNOWN)
                 culprit = 0;
-            status = skald_batch_run(batch, items, culprit, lanes, lane_count, error);
-            if (status == SKALD_OK)
-                status = item_run_alone(batch, items[culprit], count > 1, &failure, error);
+            status = culprit_settle(batch, items, culprit, &failure, error);
             done = culprit + 1;
         }
         if (status != SKALD_OK)
@@ -372,4 +321,33 @@ skald_status skald_batch_run(skald_batch *batch, skald_item *const *items, size_
         count -= done;
     }
     return SKALD_OK;
+}
+
+/* How many items from the front may share a transaction. */
+static size_t company(skald_item *const *items, size_t count)
+{
+    size_t together = 0;
+    while (together < count && !items[together]->alone)
+        together++;
+    return together;
+}
+
+skald_status skald_batch_run(skald_batch *batch, skald_item *const *items, size_t count,
+                             skald_batch_lane *lanes, size_t lane_count, skald_error *error)
+{
+    batch->lanes = lanes;
+    batch->lane_count = lane_count;
+    skald_status status = SKALD_OK;
+    while (count > 0 && status == SKALD_OK) {
+        size_t done = company(items, count);
+        if (done > 0) {
+            status = items_run(batch, items, done, error);
+        } else {
+            status = skald_failure_run_suspect(batch, items[0], error);
+            done = 1;
+        }
+        items += done;
+        count -= done;
+    }
+    return status;
 }

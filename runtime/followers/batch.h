@@ -6,11 +6,13 @@
 #include "followers/hub.h"
 #include "followers/lane.h"
 #include "pg/connection.h"
+#include "supervisor/hand.h"
 
 typedef struct skald_batch skald_batch;
 
-/* `pg` is borrowed; when it is lost the batch is closed with it. */
-skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, skald_error *error);
+/* `pg` is borrowed; when it is lost the batch is closed with it. `hand` is that of the thread. */
+skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, skald_hand *hand,
+                              skald_error *error);
 void skald_batch_close(skald_batch *batch);
 
 /* What the worker knows of a lane when it takes items from it. */
@@ -21,8 +23,8 @@ typedef struct skald_batch_lane {
 } skald_batch_lane;
 
 /* Applies the items, which stay the caller's, in order per lane: in one transaction if all goes
- * well, in several if something fails. Afterwards every item is handled, skipped, parked, set aside
- * or was a repeat (item->fate), and lanes[].position says how far each lane is.
+ * well, in several if something fails. Afterwards every item is handled, skipped, parked, dead or
+ * was a repeat (item->fate), and lanes[].position says how far each lane is.
  *
  * SKALD_FENCED: at least one of the lanes is no longer ours; SKALD_UNAVAILABLE: the connection is
  * lost and the outcome of the last transaction unknown. In both cases what was not committed is

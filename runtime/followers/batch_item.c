@@ -1,4 +1,5 @@
 /* One message inside a batch's transaction. */
+#include "base/clock.h"
 #include "codec/decode.h"
 #include "followers/batch_parts.h"
 #include "followers/follower.h"
@@ -6,50 +7,169 @@
 
 #include <stdio.h>
 
-/* Ends a job. Its key is free at once when nothing is parked behind it, so that later messages of
- * the same batch do not queue behind a job that is no more; batch_failed takes that back. */
+/* The key is free at once when nothing is parked behind this job, so that later messages of the
+ * same batch do not queue behind a job that is no more; batch_failed takes that back. */
+static void key_free(skald_item *item, bool more)
+{
+    if (more)
+        return;
+    item->key_freed = skald_key_set_has(&item->lane->parked, item->message.key);
+    skald_key_set_remove(&item->lane->parked, item->message.key);
+}
+
 static skald_status job_finish(skald_batch *batch, skald_item *item, uint32_t owner,
-                               const char *dead_reason, skald_error *error)
+                               skald_error *error)
 {
     bool more = false;
-    const skald_status status =
-        skald_jobs_finish(batch->pipeline, owner, item, dead_reason, &more, error);
-    if (status == SKALD_OK && !more) {
-        item->key_freed = true;
-        skald_key_set_remove(&item->lane->parked, item->message.key);
-    }
+    const skald_status status = skald_jobs_finish(batch->pipeline, owner, item, &more, error);
+    item->gone = status == SKALD_NOT_FOUND;
+    if (status == SKALD_OK)
+        key_free(item, more);
     return status;
 }
 
-/* A fresh message that cannot be decoded is kept beside; a job that cannot be (its handler's type
- * has changed) stays as a dead one. */
+/* It becomes a row that is over, and its key goes on. */
+static skald_status item_end(skald_batch *batch, skald_item *item, uint32_t owner,
+                             const skald_job_end *end, skald_attempts *attempts, skald_error *error)
+{
+    if (item->job_id == 0)
+        return skald_jobs_insert(batch->pipeline, owner, item, end, attempts, error);
+    bool more = false;
+    skald_status status = skald_jobs_change(batch->pipeline, owner, item, end, attempts, error);
+    if (status == SKALD_OK)
+        status = skald_jobs_release(batch->pipeline, owner, item, &more, error);
+    if (status == SKALD_OK)
+        key_free(item, more);
+    return status;
+}
+
+/* The same, with what its one attempt came to. */
+static skald_status item_end_tried(skald_batch *batch, skald_item *item, uint32_t owner,
+                                   const skald_job_end *end, const char *outcome,
+                                   const skald_attempt *attempt, skald_error *error)
+{
+    skald_attempts attempts;
+    skald_attempts_init(&attempts);
+    skald_attempts_add_outcome(&attempts, outcome, attempt);
+    const skald_status status = item_end(batch, item, owner, end, &attempts, error);
+    skald_attempts_done(&attempts);
+    return status;
+}
+
+/* Older than its follower wants messages: kept without being handled. */
+static skald_status item_expire(skald_batch *batch, skald_item *item, uint32_t owner,
+                                skald_error *error)
+{
+    const skald_job_end end = {
+        .state = "expired", .delay_ms = -1, .over = true, .reason = "it was too old to be handled"};
+    skald_attempts none;
+    skald_attempts_init(&none);
+    item->fate = SKALD_ITEM_EXPIRED;
+    const skald_status status = item_end(batch, item, owner, &end, &none, error);
+    skald_attempts_done(&none);
+    return status;
+}
+
+/* What can never be decoded is kept for a person, and its key goes on, in the transaction of its
+ * neighbours. */
 static skald_status item_set_aside(skald_batch *batch, skald_item *item, uint32_t owner,
                                    const char *reason, skald_error *error)
 {
+    char clean[SKALD_REASON_SIZE];
+    skald_reason_clean(clean, reason);
+    skald_job_end end = {.state = "dead", .delay_ms = -1, .over = true, .reason = clean};
+    skald_fingerprint(end.fingerprint, item->lane->follower->name, item->message.type, NULL, NULL,
+                      clean);
+    const uint64_t now_ms = skald_clock_ms();
+    skald_attempt attempt = {.started_ms = now_ms, .ended_ms = now_ms};
+    skald_error_set(&attempt.error, SKALD_MALFORMED, "%s", reason);
+    item->attempts++;
+    item->failing_since_ms = now_ms;
     item->fate = SKALD_ITEM_SET_ASIDE;
-    return item->job_id == 0 ? skald_jobs_set_aside(batch->pipeline, owner, item, reason, error)
-                             : job_finish(batch, item, owner, reason, error);
+    const skald_status status = item_end_tried(batch, item, owner, &end, "failed", &attempt, error);
+    item->attempts--;
+    return status;
+}
+
+/* A body that cannot be decoded: where the policy wants nothing else, it is set aside at once. */
+static skald_status item_undecodable(skald_batch *batch, skald_item *item, uint32_t owner,
+                                     const skald_error *reason, skald_error *error)
+{
+    const skald_failure failure = {.kind = SKALD_FAILURE_UNDECODABLE,
+                                   .attempts = item->attempts + 1};
+    const skald_verdict verdict = skald_policy_decide(item->lane->follower->policy, &failure, 0);
+    if (verdict.dead && !verdict.holds)
+        return item_set_aside(batch, item, owner, reason->text, error);
+    batch->answered = item;
+    batch->answer = (skald_attempt){.kind = SKALD_FAILURE_UNDECODABLE, .error = *reason};
+    *error = *reason;
+    error->status = SKALD_FAILED;
+    return SKALD_FAILED;
+}
+
+/* What this thread has in hand, for whoever looks after it when the process has crashed. */
+static void hand_take(skald_batch *batch, const skald_item *item, const skald_handler *handler)
+{
+    skald_hand_work work;
+    snprintf(work.subscription, sizeof work.subscription, "%s", item->lane->follower->name);
+    snprintf(work.code, sizeof work.code, "%s", handler->name);
+    snprintf(work.type, sizeof work.type, "%s", item->message.type);
+    work.partition = item->lane->partition;
+    work.position = item->message.position != 0 ? item->message.position : -1;
+    work.job_id = item->job_id;
+    work.starts = 0;
+    skald_hand_take(batch->hand, &work, batch->hub->handler_ms);
+}
+
+/* Is the transaction in trouble that is not this item's own doing, or not to be blamed on it? */
+static bool trouble_is_foreign(const skald_batch *batch, uint32_t owner, skald_status trouble)
+{
+    return skald_batch_blameless(trouble) || trouble == SKALD_CONFLICT ||
+           skald_pipeline_failed_owner(batch->pipeline) != owner;
 }
 
 /* Runs user code. Whatever status it answers is its own business and counts as FAILED, unless the
- * transaction itself is in trouble. A call of the context that failed fails the message, also when
- * the handler goes on regardless: half of an effect must not commit. */
-static skald_status handler_run(skald_batch *batch, const skald_handler *handler,
-                                const ProtobufCMessage *message, skald_error *error)
+ * transaction itself is in trouble. */
+static skald_status handler_run(skald_batch *batch, skald_item *item, uint32_t owner,
+                                const skald_handler *handler, const ProtobufCMessage *message,
+                                skald_error *error)
 {
     skald_context *context = &batch->context;
+    item->started_ms = skald_clock_ms();
+    hand_take(batch, item, handler);
     const skald_status answer = handler->run(context, message);
-    const skald_status trouble = skald_pipeline_failure(batch->pipeline, error);
-    if (trouble != SKALD_OK)
-        return trouble;
-    if (answer == SKALD_OK && context->failure.status == SKALD_OK)
+    skald_hand_put(batch->hand);
+    skald_error trouble;
+    if (skald_pipeline_failure(batch->pipeline, &trouble) != SKALD_OK) {
+        if (trouble_is_foreign(batch, owner, trouble.status)) {
+            *error = trouble;
+            return trouble.status;
+        }
+        if (context->failure.status == SKALD_OK)
+            context->failure = trouble;
+    }
+    const skald_status status =
+        skald_context_outcome(context, answer, handler->name, &batch->answer);
+    if (status == SKALD_OK)
         return SKALD_OK;
-    if (context->failure.status == SKALD_OK)
-        return skald_error_set(error, SKALD_FAILED, "handler \"%s\" answered %s", handler->name,
-                               skald_status_name(answer));
-    *error = context->failure;
-    error->status = SKALD_FAILED;
-    return SKALD_FAILED;
+    batch->answered = item;
+    *error = batch->answer.error;
+    return status;
+}
+
+/* What it did in the database stays, and the message is kept with the reason. */
+static skald_status item_skip(skald_batch *batch, skald_item *item, uint32_t owner,
+                              skald_error *error)
+{
+    skald_attempt *attempt = &batch->answer;
+    attempt->started_ms = item->started_ms;
+    attempt->ended_ms = skald_clock_ms();
+    char reason[SKALD_REASON_SIZE];
+    skald_reason_clean(reason, attempt->error.text);
+    const skald_job_end end = {.state = "skipped", .delay_ms = -1, .over = true, .reason = reason};
+    item->fate = SKALD_ITEM_SKIPPED;
+    batch->answered = NULL;
+    return item_end_tried(batch, item, owner, &end, "skipped", attempt, error);
 }
 
 static skald_status item_handle(skald_batch *batch, skald_item *item, uint32_t owner,
@@ -62,13 +182,27 @@ static skald_status item_handle(skald_batch *batch, skald_item *item, uint32_t o
         skald_decode(&message, handler->descriptor, item->message.body, &context->memory, error);
     if (status == SKALD_OK) {
         item->fate = SKALD_ITEM_HANDLED;
-        status = handler_run(batch, handler, message, error);
+        status = handler_run(batch, item, owner, handler, message, error);
+        if (status == SKALD_SKIPPED)
+            status = item_skip(batch, item, owner, error);
     } else if (status == SKALD_MALFORMED || status == SKALD_FULL) {
         const skald_error reason = *error;
-        status = item_set_aside(batch, item, owner, reason.text, error);
+        status = item_undecodable(batch, item, owner, &reason, error);
     }
     skald_context_end(context);
     return status;
+}
+
+/* Older than its follower wants messages, by the database's clock. */
+static bool item_expired(const skald_item *item)
+{
+    const skald_follower *follower = item->lane->follower;
+    const uint64_t expire_ms = follower->options.expire_ms;
+    if (item->job_id != 0 || expire_ms == 0)
+        return item->expired;
+    const int64_t now_us = skald_clock_wall_us() + atomic_load(&follower->ahead_us);
+    const int64_t age_us = now_us - item->message.time_us;
+    return age_us > 0 && (uint64_t)age_us / 1000 > expire_ms;
 }
 
 enum { SEEN_KEY_SIZE = SKALD_FOLLOWER_NAME_SIZE + SKALD_ID_SIZE_MAX + 2 };
@@ -114,6 +248,8 @@ skald_status skald_batch_item(skald_batch *batch, skald_item *item, uint32_t own
         item->fate = SKALD_ITEM_SKIPPED;
         return SKALD_OK;
     }
+    if (item_expired(item))
+        return item_expire(batch, item, owner, error);
     /* Order per key: what comes behind a failure waits behind it. */
     if (item->job_id == 0 && skald_key_set_has(&lane->parked, item->message.key)) {
         item->fate = SKALD_ITEM_PARKED;
@@ -124,7 +260,7 @@ skald_status skald_batch_item(skald_batch *batch, skald_item *item, uint32_t own
                                item->message.type);
     skald_status status = item_handle(batch, item, owner, handler, error);
     if (status == SKALD_OK && item->job_id != 0 && item->fate == SKALD_ITEM_HANDLED)
-        status = job_finish(batch, item, owner, NULL, error);
+        status = job_finish(batch, item, owner, error);
     return status;
 }
 

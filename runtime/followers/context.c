@@ -29,6 +29,7 @@ void skald_context_begin(skald_context *context, const skald_item *item, uint32_
     context->item = item;
     context->owner = owner;
     context->failure = (skald_error){0};
+    context->answer.status = SKALD_OK;
 }
 
 void skald_context_end(skald_context *context)
@@ -133,16 +134,6 @@ skald_status skald_query_params(skald_context *context, struct pg_result **resul
     return SKALD_OK;
 }
 
-skald_status skald_fail(skald_context *context, const char *format, ...)
-{
-    context->failure = (skald_error){.status = SKALD_FAILED};
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(context->failure.text, sizeof context->failure.text, format, arguments);
-    va_end(arguments);
-    return SKALD_FAILED;
-}
-
 skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *event,
                                 const skald_publish_options *options)
 {
@@ -163,4 +154,144 @@ skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *
 skald_status skald_publish(skald_context *context, const ProtobufCMessage *event)
 {
     return skald_publish_with(context, event, NULL);
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
+
+/* A class becomes a word of the policy's rules: what may not stand in one is replaced. */
+static void class_keep(skald_answer *answer, const char *error_class)
+{
+    size_t used = 0;
+    for (; error_class != NULL && *error_class != '\0' && used < SKALD_ERROR_CLASS_SIZE_MAX;
+         error_class++) {
+        const char c = *error_class;
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        const bool other = (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        answer->error_class[used++] = letter || other ? c : '_';
+    }
+    answer->error_class[used] = '\0';
+}
+
+static skald_status answer_keep(skald_context *context, skald_status status,
+                                skald_failure_kind kind, const char *format, va_list arguments)
+{
+    skald_answer *answer = &context->answer;
+    answer->status = status;
+    answer->kind = kind;
+    answer->retry_after_ms = 0;
+    answer->error_class[0] = '\0';
+    vsnprintf(answer->text, sizeof answer->text, format, arguments);
+    return status;
+}
+
+skald_status skald_fail(skald_context *context, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_FAILED, SKALD_FAILURE_FAILED, format, arguments);
+    va_end(arguments);
+    return SKALD_FAILED;
+}
+
+skald_status skald_fail_as(skald_context *context, const char *error_class, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_FAILED, SKALD_FAILURE_FAILED, format, arguments);
+    va_end(arguments);
+    class_keep(&context->answer, error_class);
+    return SKALD_FAILED;
+}
+
+skald_status skald_retry_after(skald_context *context, uint64_t delay_ms, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_FAILED, SKALD_FAILURE_RETRY_AFTER, format, arguments);
+    va_end(arguments);
+    context->answer.retry_after_ms = delay_ms;
+    return SKALD_FAILED;
+}
+
+skald_status skald_not_yet(skald_context *context, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_NOT_YET, SKALD_FAILURE_NOT_YET, format, arguments);
+    va_end(arguments);
+    return SKALD_NOT_YET;
+}
+
+skald_status skald_dead(skald_context *context, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_DEAD, SKALD_FAILURE_DEAD, format, arguments);
+    va_end(arguments);
+    return SKALD_DEAD;
+}
+
+skald_status skald_skip(skald_context *context, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_SKIPPED, SKALD_FAILURE_FAILED, format, arguments);
+    va_end(arguments);
+    return SKALD_SKIPPED;
+}
+
+/* --- what a call amounts to ---------------------------------------------------------------- */
+
+static skald_failure_kind kind_of(skald_status returned)
+{
+    switch (returned) {
+    case SKALD_DEAD:
+        return SKALD_FAILURE_DEAD;
+    case SKALD_NOT_YET:
+        return SKALD_FAILURE_NOT_YET;
+    default:
+        return SKALD_FAILURE_FAILED;
+    }
+}
+
+/* What was returned without words: a call that failed has some. */
+static void attempt_fill_bare(const skald_context *context, skald_status returned, const char *code,
+                              skald_attempt *attempt)
+{
+    attempt->kind = kind_of(returned);
+    attempt->error = context->failure;
+    if (context->failure.status == SKALD_OK)
+        skald_error_set(&attempt->error, SKALD_FAILED, "handler \"%s\" answered %s", code,
+                        skald_status_name(returned));
+}
+
+static void attempt_fill(const skald_context *context, skald_attempt *attempt)
+{
+    const skald_answer *answer = &context->answer;
+    attempt->kind = answer->kind;
+    attempt->retry_after_ms = answer->retry_after_ms;
+    attempt->error = context->failure;
+    snprintf(attempt->error.text, sizeof attempt->error.text, "%s", answer->text);
+    snprintf(attempt->error_class, sizeof attempt->error_class, "%s", answer->error_class);
+}
+
+skald_status skald_context_outcome(const skald_context *context, skald_status returned,
+                                   const char *code, skald_attempt *attempt)
+{
+    const skald_answer *answer = &context->answer;
+    const bool call_failed = context->failure.status != SKALD_OK;
+    /* Whoever gave an answer means it, also when it was not passed on. */
+    if (returned == SKALD_OK)
+        returned = answer->status;
+    if (returned == SKALD_OK && !call_failed)
+        return SKALD_OK;
+    *attempt = (skald_attempt){0};
+    const bool said = answer->status != SKALD_OK && answer->status == returned;
+    const bool skipped = returned == SKALD_SKIPPED;
+    if (said && !(skipped && call_failed))
+        attempt_fill(context, attempt);
+    else
+        attempt_fill_bare(context, returned, code, attempt);
+    attempt->error.status = SKALD_FAILED;
+    return skipped && !call_failed ? SKALD_SKIPPED : SKALD_FAILED;
 }

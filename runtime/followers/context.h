@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "effects/effects.h"
+#include "followers/attempts.h"
 #include "followers/hub.h"
 #include "followers/item.h"
 #include "outbox/writer.h"
@@ -13,6 +14,15 @@
 #include <skald/context.h>
 
 enum { SKALD_CONTEXT_RESULTS_MAX = 1024 };
+
+/* What user code said with one of the answers of <skald/context.h>. */
+typedef struct skald_answer {
+    skald_status status; /* what it then returns; SKALD_OK: it said nothing */
+    skald_failure_kind kind;
+    char error_class[SKALD_ERROR_CLASS_SIZE_MAX + 1];
+    uint64_t retry_after_ms;
+    char text[SKALD_ERROR_TEXT_SIZE];
+} skald_answer;
 
 struct skald_context {
     skald_hub *hub;
@@ -26,7 +36,8 @@ struct skald_context {
     const skald_item *item;
     uint32_t owner; /* the item's number in the pipeline */
     skald_arena memory;
-    skald_error failure; /* why the handler failed, as far as it or we said so */
+    skald_error failure; /* the first call of the context that failed */
+    skald_answer answer;
     skald_rows *results[SKALD_CONTEXT_RESULTS_MAX];
     uint32_t result_count;
 };
@@ -39,6 +50,13 @@ void skald_context_init_activity(skald_context *context, skald_hub *hub, skald_e
 
 /* Begins the next message. */
 void skald_context_begin(skald_context *context, const skald_item *item, uint32_t owner);
+
+/* What a call of user code amounts to that returned `returned`: SKALD_OK: done. SKALD_SKIPPED: need
+ * not be done, *attempt says why. SKALD_FAILED: *attempt says what kind of failure it is. A call of
+ * the context that failed fails it, also when user code goes on regardless: half of an effect must
+ * not commit. `code` is the handler's or activity's name. */
+skald_status skald_context_outcome(const skald_context *context, skald_status returned,
+                                   const char *code, skald_attempt *attempt);
 
 /* Frees what the handler used. */
 void skald_context_end(skald_context *context);

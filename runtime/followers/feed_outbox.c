@@ -33,6 +33,8 @@ skald_status skald_feed_outbox(skald_feeder *feeder, int64_t position, skald_err
             status = round_feed(feeder, reader, &wait_ms, error);
         if (status == SKALD_OK && wait_ms > 0)
             skald_bell_wait(&feeder->bell, &feeder->heard, wait_ms);
+        if (status == SKALD_OK)
+            status = skald_feeder_look(feeder, error);
     }
     skald_outbox_reader_close(reader);
     return status;

@@ -156,15 +156,16 @@ static void room_grant(skald_feeder *feeder)
 
 skald_status skald_feed_stream(skald_feeder *feeder, int64_t position, skald_error *error)
 {
-    const skald_status status = puller_open(feeder, position, error);
+    skald_status status = puller_open(feeder, position, error);
     if (status != SKALD_OK)
         return status;
-    while (!skald_feeder_interrupted(feeder)) {
+    while (status == SKALD_OK && !skald_feeder_interrupted(feeder)) {
         room_grant(feeder);
         const bool full = skald_feeder_queued(feeder) > SKALD_FEED_ITEMS_MAX / 2;
         skald_bell_wait(&feeder->bell, &feeder->heard, full ? GRANT_LOOK_MS : IDLE_LOOK_MS);
+        status = skald_feeder_look(feeder, error);
     }
     skald_puller_close(feeder->puller);
     feeder->puller = NULL;
-    return SKALD_OK;
+    return status;
 }

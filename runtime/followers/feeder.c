@@ -73,6 +73,10 @@ static skald_status feed(skald_feeder *feeder, skald_error *error)
         atomic_store(&feeder->repair, true);
     if (status != SKALD_OK)
         return status;
+    feeder->look_ms = 0;
+    status = skald_feeder_look(feeder, error);
+    if (status != SKALD_OK)
+        return status;
     atomic_store(&feeder->doubt, false);
     atomic_store(&feeder->rewind, false);
     const int64_t position = lanes_rewind(feeder);

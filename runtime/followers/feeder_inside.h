@@ -32,7 +32,12 @@ struct skald_feeder {
     uint64_t allowed;
     skald_arena scratch; /* the puller's callback's own while it is open */
     bool outage;
+    uint64_t look_ms; /* when to look at the follower's row again */
 };
+
+/* About once a second: is the follower above its cap, so that its workers take nothing fresh, and
+ * how far ahead of ours is the database's clock? Costs nothing in between. */
+skald_status skald_feeder_look(skald_feeder *feeder, skald_error *error);
 
 /* Messages in the lanes' queues. */
 uint64_t skald_feeder_queued(skald_feeder *feeder);

@@ -1,6 +1,7 @@
 /* Which handler, which lane: the dispatching between streams and workers. */
 #include "followers/follower.h"
 #include "followers/feeder.h"
+#include "followers/suspects.h"
 #include "followers/worker.h"
 
 #include <string.h>
@@ -121,5 +122,6 @@ void skald_follower_done(skald_follower *follower)
     for (uint32_t i = 0; i < follower->partitions; i++) {
         skald_item_free_all(follower->lanes[i].first);
         skald_key_set_done(&follower->lanes[i].parked);
+        skald_suspects_forget(&follower->lanes[i]);
     }
 }

@@ -20,6 +20,8 @@ typedef struct skald_follower {
     char foreign_type[SKALD_TYPE_SIZE_MAX + 1];
     const skald_handler *handlers[SKALD_HANDLERS_MAX];
     uint32_t handler_count;
+    skald_policy_plan plan;          /* of options.policy */
+    const skald_policy_plan *policy; /* what counts: that, or the service's */
 
     skald_hub *hub;
     bool direct; /* reads its own service's outbox instead of a stream */
@@ -29,6 +31,10 @@ typedef struct skald_follower {
     skald_lane lanes[SKALD_PARTITIONS_MAX];
     uint32_t worker_count;
     struct skald_worker **workers;
+
+    /* Written by the feeder about once a second. */
+    atomic_bool full;              /* above its cap: nothing fresh is taken */
+    atomic_int_least64_t ahead_us; /* of the database's skald.now() to this machine's wall clock */
 
     struct skald_feeder *feeder;
 } skald_follower;

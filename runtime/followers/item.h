@@ -10,11 +10,22 @@
 /* What became of an item in a batch, in the order of increasing trouble. */
 typedef enum skald_item_fate {
     SKALD_ITEM_HANDLED,
-    SKALD_ITEM_SKIPPED,   /* nobody handles its type */
+    SKALD_ITEM_SKIPPED,   /* nobody handles its type, or its handler said so */
+    SKALD_ITEM_EXPIRED,   /* older than its follower wants them */
     SKALD_ITEM_REPEATED,  /* was applied before */
     SKALD_ITEM_PARKED,    /* waits behind an earlier failure of its key */
+    SKALD_ITEM_DEAD,      /* given up; kept for a person */
     SKALD_ITEM_SET_ASIDE, /* cannot be decoded; kept for a person */
+    SKALD_ITEM_FATES
 } skald_item_fate;
+
+/* How an attempt that ended its process ended it. */
+typedef enum skald_item_crash {
+    SKALD_ITEM_NO_CRASH,
+    SKALD_ITEM_CRASHED,
+    SKALD_ITEM_TIMED_OUT,
+    SKALD_ITEM_LOST, /* its process or host is gone, nobody knows why */
+} skald_item_crash;
 
 typedef struct skald_item {
     struct skald_item *next;
@@ -25,6 +36,20 @@ typedef struct skald_item {
     const char *trouble; /* why its headers cannot be decoded; NULL when they could */
     int64_t job_id;      /* 0: fresh from the stream, otherwise skald.job.id */
     uint32_t attempts;   /* that failed before */
+    uint32_t crashes;    /* of them, those that ended their process */
+    uint32_t not_yets;   /* in a row before; count for themselves */
+    /* On the clock of skald_clock_ms, as far as there were failures or not-yets. */
+    uint64_t failing_since_ms;
+    uint64_t not_yet_since_ms;
+    uint64_t started_ms; /* when its handler was called last */
+    bool suspect;        /* fresh, and a row of skald.suspect */
+    bool alone;          /* may take its process along: runs in a transaction of its own */
+    skald_item_crash
+        crash;       /* how its last attempt ended, when nothing was decided about that yet */
+    char signal[16]; /* of that one */
+    uint32_t begun;  /* number of the attempt that is noted as begun; 0: none */
+    bool expired;    /* a job that has waited for too long */
+    bool gone;       /* this job was taken away by a person */
     skald_item_fate fate;
     bool key_freed; /* this job was the last of its key, if the transaction commits */
 } skald_item;

@@ -1,35 +1,54 @@
 /* One function per question asked of skald.job. */
 #include "followers/jobs.h"
-#include "base/utf8.h"
+#include "base/clock.h"
 #include "followers/follower.h"
 #include "pg/array.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { REASON_SIZE = 1024, WAIT_MS_MAX = 1000 };
+enum { WAIT_MS_MAX = 1000, WAIT_MS_MIN = 20 };
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* Is this job the first of its key that is not over? */
+#define JOB_FIRST                                                                                  \
+    "j.id = (SELECT f.id FROM skald.job AS f WHERE f.follower = j.follower"                        \
+    " AND f.partition = j.partition AND f.key = j.key"                                             \
+    " AND (f.state = 'parked' OR (f.state = 'dead' AND f.holds))"                                  \
+    " ORDER BY f.position NULLS FIRST, f.id LIMIT 1)"
+
+/* --- keys ---------------------------------------------------------------------------------- */
+
+static skald_status keys_mend(skald_pg *pg, const skald_lane *lane, skald_error *error)
+{
+    skald_status status = skald_pg_do(
+        pg, NULL, error,
+        "UPDATE skald.job AS j SET due_at = 'infinity' WHERE follower = $1 AND partition = $2"
+        " AND state = 'parked' AND due_at < 'infinity' AND NOT (" JOB_FIRST ")",
+        lane->follower->name, lane->partition);
+    if (status != SKALD_OK)
+        return status;
+    return skald_pg_do(
+        pg, NULL, error,
+        "UPDATE skald.job SET due_at = skald.now() WHERE id IN ("
+        " SELECT id FROM (SELECT DISTINCT ON (key) id, state, due_at FROM skald.job"
+        "  WHERE follower = $1 AND partition = $2 AND (state = 'parked' OR (state = 'dead'"
+        "   AND holds)) ORDER BY key, position NULLS FIRST, id) AS head"
+        " WHERE state = 'parked' AND due_at = 'infinity')",
+        lane->follower->name, lane->partition);
+}
 
 skald_status skald_jobs_load(skald_pg *pg, skald_lane *lane, skald_error *error)
 {
-    const char *follower = lane->follower->name;
     skald_key_set_done(&lane->parked);
-    skald_status status =
-        skald_pg_do(pg, NULL, error,
-                    "UPDATE skald.job SET due_at = clock_timestamp() WHERE id IN ("
-                    " SELECT id FROM (SELECT DISTINCT ON (key) id, due_at FROM skald.job"
-                    "  WHERE follower = $1 AND partition = $2 AND state = 'parked' ORDER BY key, "
-                    "position) AS head"
-                    " WHERE due_at = 'infinity')",
-                    follower, lane->partition);
+    skald_status status = keys_mend(pg, lane, error);
     if (status != SKALD_OK)
         return status;
     skald_rows *rows = NULL;
     status = skald_pg_do(pg, &rows, error,
-                         "SELECT DISTINCT key FROM skald.job"
-                         " WHERE follower = $1 AND partition = $2 AND state = 'parked'",
-                         follower, lane->partition);
+                         "SELECT DISTINCT key FROM skald.job WHERE follower = $1 AND partition = $2"
+                         " AND (state = 'parked' OR (state = 'dead' AND holds))",
+                         lane->follower->name, lane->partition);
     if (status != SKALD_OK)
         return status;
     for (uint32_t i = 0; i < skald_rows_count(rows) && status == SKALD_OK; i++) {
@@ -40,11 +59,103 @@ skald_status skald_jobs_load(skald_pg *pg, skald_lane *lane, skald_error *error)
     return status;
 }
 
+/* The lanes as two arrays, to be joined with. */
+typedef struct lane_arrays {
+    skald_array followers, partitions;
+} lane_arrays;
+
+static void lanes_list(lane_arrays *arrays, skald_lane *const *lanes, size_t lane_count)
+{
+    skald_array_init(&arrays->followers, SKALD_ARRAY_TEXT);
+    skald_array_init(&arrays->partitions, SKALD_ARRAY_INT2);
+    for (size_t i = 0; i < lane_count; i++) {
+        skald_array_text(&arrays->followers, lanes[i]->follower->name);
+        skald_array_integer(&arrays->partitions, lanes[i]->partition);
+    }
+}
+
+static void lanes_forget(lane_arrays *arrays)
+{
+    skald_array_done(&arrays->followers);
+    skald_array_done(&arrays->partitions);
+}
+
+static uint64_t keys_count(skald_lane *const *lanes, size_t lane_count)
+{
+    uint64_t keys = 0;
+    for (size_t i = 0; i < lane_count; i++)
+        keys += lanes[i]->parked.count;
+    return keys;
+}
+
+skald_status skald_jobs_check(skald_pg *pg, skald_lane *const *lanes, size_t lane_count,
+                              bool *changed, skald_error *error)
+{
+    lane_arrays arrays;
+    lanes_list(&arrays, lanes, lane_count);
+    const skald_param params[] = {skald_array_param(&arrays.followers),
+                                  skald_array_param(&arrays.partitions)};
+    skald_rows *rows = NULL;
+    /* Every key that is held back begins with a job that is due at some time, or with a dead one;
+     * and no other one of it is due. */
+    const skald_status status = skald_pg_run(
+        pg, &rows,
+        "WITH l AS MATERIALIZED (SELECT * FROM unnest($1, $2) AS l(follower, partition)),"
+        " due AS (SELECT " JOB_FIRST " AS first FROM l JOIN skald.job AS j USING (follower,"
+        "  partition) WHERE j.state = 'parked' AND j.due_at < 'infinity'),"
+        " held AS (SELECT " JOB_FIRST " AS first FROM l JOIN skald.job AS j USING (follower,"
+        "  partition) WHERE j.state = 'dead' AND j.holds)"
+        " SELECT (SELECT count(*) FROM due WHERE first) + (SELECT count(*) FROM held WHERE first),"
+        " (SELECT count(*) FROM due WHERE NOT first)",
+        2, params, error);
+    lanes_forget(&arrays);
+    if (status != SKALD_OK)
+        return status;
+    *changed = (uint64_t)skald_rows_integer(rows, 0, 0) != keys_count(lanes, lane_count) ||
+               skald_rows_integer(rows, 0, 1) != 0;
+    skald_rows_free(rows);
+    return SKALD_OK;
+}
+
+/* --- what is due --------------------------------------------------------------------------- */
+
 /* The columns of a job that make up its message, and where each goes. */
 #define JOB_COLUMNS                                                                                \
     "j.id, j.attempts, j.follower, j.partition, j.position, j.published_at, j.body, j.message_id," \
     " j.source, j.type, j.key, j.content_type, j.correlation_id, j.causation_id, j.traceparent,"   \
-    " j.tracestate, j.headers"
+    " j.tracestate, j.headers, j.crashes, j.not_yets,"                                             \
+    " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint,"                       \
+    " (extract(epoch FROM skald.now() - j.not_yet_since) * 1000)::bigint,"                         \
+    " coalesce(j.expires_at <= skald.now(), false), a.number, a.outcome, a.ended_at >= j.due_at,"  \
+    " a.signal"
+
+/* What is known of a job's earlier attempts. */
+static void job_history(skald_item *item, const skald_rows *rows, uint32_t row)
+{
+    const uint64_t now_ms = skald_clock_ms();
+    item->job_id = skald_rows_integer(rows, row, 0);
+    item->attempts = (uint32_t)skald_rows_integer(rows, row, 1);
+    item->crashes = (uint32_t)skald_rows_integer(rows, row, 17);
+    item->not_yets = (uint32_t)skald_rows_integer(rows, row, 18);
+    item->failing_since_ms = now_ms - (uint64_t)skald_rows_integer(rows, row, 19);
+    item->not_yet_since_ms = now_ms - (uint64_t)skald_rows_integer(rows, row, 20);
+    item->expired = skald_rows_boolean(rows, row, 21);
+    char outcome[16];
+    const skald_bytes text = skald_rows_bytes(rows, row, 23);
+    snprintf(outcome, sizeof outcome, "%.*s", (int)text.size, (const char *)text.data);
+    const skald_item_crash crash = strcmp(outcome, "crashed") == 0     ? SKALD_ITEM_CRASHED
+                                   : strcmp(outcome, "timed out") == 0 ? SKALD_ITEM_TIMED_OUT
+                                   : strcmp(outcome, "lost") == 0      ? SKALD_ITEM_LOST
+                                                                       : SKALD_ITEM_NO_CRASH;
+    const bool begun = strcmp(outcome, "begun") == 0;
+    item->begun = begun ? (uint32_t)skald_rows_integer(rows, row, 22) : 0;
+    item->alone = item->crashes > 0 || begun || crash != SKALD_ITEM_NO_CRASH;
+    /* Nothing was decided yet about a crash that came after the job was due. */
+    item->crash = skald_rows_boolean(rows, row, 24) ? crash : SKALD_ITEM_NO_CRASH;
+    const skald_bytes signal = skald_rows_bytes(rows, row, 25);
+    snprintf(item->signal, sizeof item->signal, "%.*s", (int)signal.size,
+             (const char *)signal.data);
+}
 
 static skald_item *job_item(const skald_rows *rows, uint32_t row, skald_arena *scratch)
 {
@@ -76,8 +187,7 @@ static skald_item *job_item(const skald_rows *rows, uint32_t row, skald_arena *s
     skald_item *item = skald_item_new(&message, NULL);
     if (item == NULL)
         return NULL;
-    item->job_id = skald_rows_integer(rows, row, 0);
-    item->attempts = (uint32_t)skald_rows_integer(rows, row, 1);
+    job_history(item, rows, row);
     return item;
 }
 
@@ -122,202 +232,55 @@ static skald_status items_make(skald_lane *const *lanes, size_t lane_count, cons
     return status;
 }
 
+/* One look per lane at the first that is due. One whose turn has not come is mended by and by. */
 static skald_status wait_find(skald_pg *pg, const skald_param *params, uint32_t *wait_ms,
-                              uint64_t *heads, skald_error *error)
+                              skald_error *error)
 {
     skald_rows *rows = NULL;
     const skald_status status = skald_pg_run(
         pg, &rows,
-        "SELECT ceil(greatest(1, extract(epoch FROM min(j.due_at) - clock_timestamp()) * 1000)),"
-        " count(*) FROM skald.job AS j JOIN unnest($1, $2) AS l(follower, partition)"
-        " ON j.follower = l.follower AND j.partition = l.partition"
-        " WHERE j.state = 'parked' AND j.due_at < 'infinity'",
+        "SELECT ceil(extract(epoch FROM min(d.due_at) - skald.now()) * 1000)"
+        " FROM unnest($1, $2) AS l(follower, partition), LATERAL (SELECT j.due_at FROM skald.job"
+        "  AS j WHERE j.follower = l.follower AND j.partition = l.partition AND j.state = 'parked'"
+        "  AND j.due_at < 'infinity' ORDER BY j.due_at LIMIT 1) AS d",
         2, params, error);
     if (status != SKALD_OK)
         return status;
     const int64_t due_ms =
         skald_rows_null(rows, 0, 0) ? WAIT_MS_MAX : skald_rows_integer(rows, 0, 0);
-    *wait_ms = due_ms < WAIT_MS_MAX ? (uint32_t)due_ms : WAIT_MS_MAX;
-    *heads = (uint64_t)skald_rows_integer(rows, 0, 1);
+    *wait_ms = due_ms < 0             ? WAIT_MS_MIN
+               : due_ms < 1           ? 1
+               : due_ms < WAIT_MS_MAX ? (uint32_t)due_ms
+                                      : WAIT_MS_MAX;
     skald_rows_free(rows);
     return SKALD_OK;
 }
 
 skald_status skald_jobs_due(skald_pg *pg, skald_lane *const *lanes, size_t lane_count,
                             uint32_t count_max, skald_item **out, uint32_t *wait_ms,
-                            uint64_t *heads, skald_error *error)
+                            skald_error *error)
 {
-    skald_array followers, partitions;
-    skald_array_init(&followers, SKALD_ARRAY_TEXT);
-    skald_array_init(&partitions, SKALD_ARRAY_INT2);
-    for (size_t i = 0; i < lane_count; i++) {
-        skald_array_text(&followers, lanes[i]->follower->name);
-        skald_array_integer(&partitions, lanes[i]->partition);
-    }
-    const skald_param params[] = {skald_array_param(&followers), skald_array_param(&partitions),
-                                  skald_integer(count_max)};
+    lane_arrays arrays;
+    lanes_list(&arrays, lanes, lane_count);
+    const skald_param params[] = {skald_array_param(&arrays.followers),
+                                  skald_array_param(&arrays.partitions), skald_integer(count_max)};
     skald_rows *rows = NULL;
     skald_status status = skald_pg_run_binary(
         pg, &rows,
-        "SELECT " JOB_COLUMNS " FROM skald.job AS j JOIN unnest($1, $2) AS l(follower, partition)"
-        " ON j.follower = l.follower AND j.partition = l.partition"
-        " WHERE j.state = 'parked' AND j.due_at <= clock_timestamp() ORDER BY j.due_at LIMIT $3",
+        "SELECT " JOB_COLUMNS " FROM unnest($1, $2) AS l(follower, partition)"
+        " JOIN skald.job AS j ON j.follower = l.follower AND j.partition = l.partition"
+        " LEFT JOIN LATERAL (SELECT * FROM skald.attempt AS t WHERE t.job = j.id"
+        "  ORDER BY t.number DESC LIMIT 1) AS a ON true"
+        " WHERE j.state = 'parked' AND j.due_at <= (SELECT skald.now()) AND " JOB_FIRST
+        " ORDER BY j.due_at LIMIT $3",
         3, params, error);
     if (status == SKALD_OK && skald_rows_count(rows) > 0)
         status = items_make(lanes, lane_count, rows, out, error);
-    else if (status == SKALD_OK)
-        status = wait_find(pg, params, wait_ms, heads, error);
+    else if (status == SKALD_OK && keys_count(lanes, lane_count) > 0)
+        status = wait_find(pg, params, wait_ms, error);
+    else
+        *wait_ms = WAIT_MS_MAX;
     skald_rows_free(rows);
-    skald_array_done(&followers);
-    skald_array_done(&partitions);
+    lanes_forget(&arrays);
     return status;
-}
-
-/* --- writing ------------------------------------------------------------------------------- */
-
-/* Reasons come from user code and from bytes of strangers: PostgreSQL must be able to keep them. */
-static void reason_clean(char out[REASON_SIZE], const char *reason)
-{
-    size_t left = strlen(reason);
-    size_t used = 0;
-    while (left > 0 && used + 1 < REASON_SIZE) {
-        size_t valid = skald_utf8_valid_size(reason, left);
-        if (valid > REASON_SIZE - 1 - used)
-            break;
-        memcpy(out + used, reason, valid);
-        used += valid;
-        reason += valid;
-        left -= valid;
-        if (left > 0 && used + 1 < REASON_SIZE) {
-            out[used++] = '?';
-            reason++;
-            left--;
-        }
-    }
-    out[used] = '\0';
-}
-
-typedef struct job_row {
-    const char *state;
-    uint32_t attempts;
-    int64_t delay_ms; /* -1: not by itself */
-    const char *reason;
-    const char *sqlstate;
-} job_row;
-
-static skald_status job_insert(skald_pipeline *pipeline, uint32_t owner, const skald_item *item,
-                               const job_row *row, skald_error *error)
-{
-    char reason[REASON_SIZE];
-    reason_clean(reason, row->reason);
-    const skald_message *message = &item->message;
-    const bool placed = message->position != 0;
-    const skald_param params[] = {
-        skald_text(item->lane->follower->name),
-        skald_integer(item->lane->partition),
-        skald_text(row->state),
-        placed ? skald_integer(message->position) : skald_null(),
-        placed ? skald_null() : skald_integer((int64_t)item->sequence),
-        skald_integer(row->attempts),
-        row->delay_ms >= 0 ? skald_integer(row->delay_ms) : skald_null(),
-        skald_text(reason),
-        skald_text(row->sqlstate),
-        skald_integer(message->time_us),
-        skald_text(message->id),
-        skald_text(message->source),
-        skald_text(message->type),
-        skald_text(message->key != NULL ? message->key : ""),
-        skald_text(message->content_type),
-        skald_text(message->correlation_id),
-        skald_text(message->causation_id),
-        skald_text(message->traceparent),
-        skald_text(message->tracestate),
-        skald_text(message->headers),
-        skald_bytea(message->body.data, message->body.size),
-    };
-    return skald_pipeline_send(
-        pipeline, owner,
-        "INSERT INTO skald.job (follower, partition, state, position, sequence, attempts, due_at,"
-        " reason, sqlstate, published_at, message_id, source, type, key, content_type,"
-        " correlation_id, causation_id, traceparent, tracestate, headers, body, tried_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6,"
-        " coalesce(clock_timestamp() + $7::bigint * interval '1 millisecond', 'infinity'), $8, $9,"
-        " to_timestamp($10::bigint / 1e6), $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,"
-        " CASE WHEN $6 > 0 THEN clock_timestamp() END) ON CONFLICT DO NOTHING",
-        sizeof params / sizeof params[0], params, error);
-}
-
-skald_status skald_jobs_park(skald_pipeline *pipeline, const skald_item *item, uint32_t delay_ms,
-                             const skald_error *reason, skald_error *error)
-{
-    const job_row row = {.state = "parked",
-                         .attempts = item->attempts,
-                         .delay_ms = delay_ms,
-                         .reason = reason->text,
-                         .sqlstate = reason->sqlstate[0] == '\0' ? NULL : reason->sqlstate};
-    return job_insert(pipeline, SKALD_PIPELINE_NOBODY, item, &row, error);
-}
-
-skald_status skald_jobs_queue(skald_pipeline *pipeline, uint32_t owner, const skald_item *item,
-                              skald_error *error)
-{
-    const job_row row = {.state = "parked", .delay_ms = -1, .reason = ""};
-    return job_insert(pipeline, owner, item, &row, error);
-}
-
-skald_status skald_jobs_set_aside(skald_pipeline *pipeline, uint32_t owner, const skald_item *item,
-                                  const char *reason, skald_error *error)
-{
-    const job_row row = {.state = "dead", .delay_ms = -1, .reason = reason};
-    return job_insert(pipeline, owner, item, &row, error);
-}
-
-skald_status skald_jobs_failed(skald_pipeline *pipeline, const skald_item *item, uint32_t delay_ms,
-                               const skald_error *reason, skald_error *error)
-{
-    char text[REASON_SIZE];
-    reason_clean(text, reason->text);
-    const skald_param params[] = {
-        skald_integer(item->job_id), skald_integer(item->attempts), skald_integer(delay_ms),
-        skald_text(text), skald_text(reason->sqlstate[0] == '\0' ? NULL : reason->sqlstate)};
-    return skald_pipeline_send(
-        pipeline, SKALD_PIPELINE_NOBODY,
-        "UPDATE skald.job SET attempts = $2, tried_at = clock_timestamp(),"
-        " due_at = clock_timestamp() + $3::bigint * interval '1 millisecond', reason = $4,"
-        " sqlstate = $5 WHERE id = $1 AND state = 'parked'",
-        sizeof params / sizeof params[0], params, error);
-}
-
-/* The other half of ending a job: the next one of its key has its turn. */
-#define JOB_FOLLOWING                                                                              \
-    ", following AS (UPDATE skald.job SET due_at = clock_timestamp() WHERE id ="                   \
-    " (SELECT id FROM skald.job WHERE follower = $3 AND partition = $4 AND key = $5"               \
-    "  AND state = 'parked' AND id <> $1 ORDER BY position LIMIT 1) RETURNING id)"                 \
-    " SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM following)"
-
-skald_status skald_jobs_finish(skald_pipeline *pipeline, uint32_t owner, const skald_item *item,
-                               const char *dead_reason, bool *more, skald_error *error)
-{
-    char reason[REASON_SIZE];
-    reason_clean(reason, dead_reason != NULL ? dead_reason : "");
-    const skald_param params[] = {
-        skald_integer(item->job_id), skald_text(reason), skald_text(item->lane->follower->name),
-        skald_integer(item->lane->partition), skald_text(item->message.key)};
-    const char *sql =
-        dead_reason == NULL
-            ? "WITH ended AS (DELETE FROM skald.job WHERE id = $1 AND state = 'parked'"
-              " AND $2 = '' RETURNING id)" JOB_FOLLOWING
-            : "WITH ended AS (UPDATE skald.job SET state = 'dead', reason = $2,"
-              " due_at = 'infinity' WHERE id = $1 AND state = 'parked' RETURNING id)" JOB_FOLLOWING;
-    skald_rows *rows = NULL;
-    const skald_status status = skald_pipeline_query(
-        pipeline, owner, &rows, sql, sizeof params / sizeof params[0], params, error);
-    if (status != SKALD_OK)
-        return status;
-    const bool ended = skald_rows_integer(rows, 0, 0) == 1;
-    *more = skald_rows_integer(rows, 0, 1) == 1;
-    skald_rows_free(rows);
-    return ended ? SKALD_OK
-                 : skald_error_set(error, SKALD_NOT_FOUND, "job %lld was taken away meanwhile",
-                                   (long long)item->job_id);
 }

@@ -12,6 +12,14 @@
  * slow lane does not stop its neighbours. */
 enum { SKALD_LANE_ITEMS_MAX = 2048 };
 
+/* A message that was in hand when a process crashed. */
+typedef struct skald_suspect {
+    int64_t position;
+    uint32_t crashes;
+    skald_item_crash crash; /* the last one */
+    char signal[16];
+} skald_suspect;
+
 typedef struct skald_lane {
     struct skald_follower *follower;
     struct skald_worker *worker;
@@ -33,7 +41,11 @@ typedef struct skald_lane {
     uint32_t count;
 
     /* The worker's own. */
-    skald_key_set parked; /* keys with a job: their messages wait behind it */
+    skald_key_set parked;    /* keys with a job that is parked or holds them: their messages wait
+                                behind    it. Bounded by the follower's cap on rows, above which nothing
+                                fresh is    taken */
+    skald_suspect *suspects; /* in the order of their positions */
+    size_t suspect_count;
 } skald_lane;
 
 /* All of these are called with the worker's mutex held. */

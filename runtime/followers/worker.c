@@ -3,15 +3,26 @@
 #include "base/clock.h"
 #include "followers/batch.h"
 #include "followers/feeder.h"
+#include "followers/follower.h"
 #include "followers/jobs.h"
+#include "followers/suspects.h"
 #include "leases/leases.h"
 #include "supervisor/hand.h"
 
 #include <assert.h>
 #include <skald/backoff.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { IDLE_MS = 1000, OUTAGE_DELAY_MS_MIN = 100, OUTAGE_DELAY_MS_MAX = 2000 };
+enum {
+    IDLE_MS = 1000,
+    OUTAGE_DELAY_MS_MIN = 100,
+    OUTAGE_DELAY_MS_MAX = 2000,
+    /* How often it is checked whether people have changed jobs: no more than a twentieth of the
+     * time is spent on it, however many keys are held back. */
+    CHECK_MS = 1000,
+    CHECK_SHARE = 20,
+};
 
 struct skald_worker {
     skald_hub *hub;
@@ -27,10 +38,13 @@ struct skald_worker {
 
     /* The thread's own. */
     skald_pg *pg;
+    skald_hand *hand;
     skald_batch *batch;
     bool outage; /* the log has said so */
     size_t turn; /* the lane that is served first */
     uint64_t jobs_look_ms;
+    uint64_t jobs_check_ms;
+    skald_lane **ready; /* room for hub->lanes_max */
     skald_item **items;
     size_t item_count;
     skald_batch_lane *taken;
@@ -59,6 +73,12 @@ static bool lane_ready(const skald_lane *lane)
     return lane->held && !lane->leaving && !lane->loading;
 }
 
+/* Is there something fresh to take? Not while its follower is above its cap. */
+static bool lane_has_fresh(const skald_lane *lane)
+{
+    return lane_ready(lane) && lane->first != NULL && !atomic_load(&lane->follower->full);
+}
+
 /* The lane becomes part of the batch in hand, with what is known of it now. */
 static void lane_take_part(skald_worker *worker, skald_lane *lane)
 {
@@ -75,6 +95,21 @@ static void items_append(skald_worker *worker, skald_item *first)
         worker->items[worker->item_count++] = first;
 }
 
+/* Those that were in hand when a process crashed do not share a transaction with others. */
+static void suspects_mark(const skald_lane *lane, skald_item *first)
+{
+    for (skald_item *item = first; item != NULL && lane->suspect_count > 0; item = item->next) {
+        const skald_suspect *suspect = skald_suspects_find(lane, item->message.position);
+        if (suspect == NULL)
+            continue;
+        item->suspect = true;
+        item->alone = true;
+        item->crashes = suspect->crashes;
+        item->crash = suspect->crash;
+        memcpy(item->signal, suspect->signal, sizeof item->signal);
+    }
+}
+
 /* Every lane in turn gives up to an even share; what is left over goes to whoever has more. */
 static void fresh_take(skald_worker *worker)
 {
@@ -85,55 +120,73 @@ static void fresh_take(skald_worker *worker)
             skald_lane *lane = worker->lanes[(worker->turn + i) % worker->lane_count];
             if (lane->dropped && lane->count < SKALD_LANE_ITEMS_MAX / 2)
                 skald_feeder_rewind(lane->follower->feeder);
-            if (!lane_ready(lane) || lane->first == NULL)
+            if (!lane_has_fresh(lane))
                 continue;
             uint32_t count;
             lane_take_part(worker, lane);
-            items_append(worker, skald_lane_pop(lane, share < room ? share : room, &count));
+            skald_item *taken = skald_lane_pop(lane, share < room ? share : room, &count);
+            suspects_mark(lane, taken);
+            items_append(worker, taken);
             room -= count;
         }
     }
     worker->turn++;
 }
 
-/* Ready lanes with parked keys; answers how many keys that are. */
-static uint64_t lanes_with_jobs(skald_worker *worker, skald_lane **out, size_t *count)
+/* Ready lanes; answers how many keys are held back in them. */
+static uint64_t lanes_ready(skald_worker *worker, size_t *count)
 {
     uint64_t keys = 0;
     *count = 0;
     skald_worker_lock(worker);
-    for (size_t i = 0; i < worker->lane_count && *count < SKALD_PARTITIONS_MAX; i++) {
+    for (size_t i = 0; i < worker->lane_count; i++) {
         skald_lane *lane = worker->lanes[i];
-        if (!lane_ready(lane) || lane->parked.count == 0)
+        if (!lane_ready(lane))
             continue;
-        out[(*count)++] = lane;
+        worker->ready[(*count)++] = lane;
         keys += lane->parked.count;
     }
     skald_worker_unlock(worker);
     return keys;
 }
 
-/* Due jobs of ready lanes, which become part of the batch. The questions are asked without the
+/* Reads the keys anew when people have replayed, discarded or deleted jobs. */
+static skald_status jobs_check(skald_worker *worker, size_t count, skald_error *error)
+{
+    const uint64_t begun_ms = skald_clock_ms();
+    bool changed = false;
+    skald_status status = skald_jobs_check(worker->pg, worker->ready, count, &changed, error);
+    for (size_t i = 0; i < count && status == SKALD_OK && changed; i++)
+        status = skald_jobs_load(worker->pg, worker->ready[i], error);
+    const uint64_t now_ms = skald_clock_ms();
+    const uint64_t rest_ms = (now_ms - begun_ms) * CHECK_SHARE;
+    worker->jobs_check_ms = now_ms + (rest_ms > CHECK_MS ? rest_ms : CHECK_MS);
+    return status;
+}
+
+/* Due jobs of ready lanes, which become part of the batch. Lanes without any are asked about too,
+ * about once a second: a person may have replayed something. The questions are asked without the
  * lock: only this thread marks lanes busy, and a lane that is lost meanwhile is refused at the
  * commit. */
 static skald_status jobs_take(skald_worker *worker, skald_error *error)
 {
-    skald_lane *lanes[SKALD_PARTITIONS_MAX];
-    size_t count;
-    const uint64_t keys = lanes_with_jobs(worker, lanes, &count);
-    if (count == 0 || skald_clock_ms() < worker->jobs_look_ms)
+    if (skald_clock_ms() < worker->jobs_look_ms)
         return SKALD_OK;
+    size_t count;
+    const uint64_t keys = lanes_ready(worker, &count);
+    if (count == 0)
+        return SKALD_OK;
+    skald_status status = SKALD_OK;
+    if (keys > 0 && skald_clock_ms() >= worker->jobs_check_ms)
+        status = jobs_check(worker, count, error);
     skald_item *due = NULL;
     uint32_t wait_ms = 0;
-    uint64_t heads = keys;
-    skald_status status = skald_jobs_due(worker->pg, lanes, count, worker->hub->batch_max / 2 + 1,
-                                         &due, &wait_ms, &heads, error);
-    /* A person has taken jobs away: what we remember of the lanes is not so any more. */
-    for (size_t i = 0; i < count && status == SKALD_OK && heads < keys; i++)
-        status = skald_jobs_load(worker->pg, lanes[i], error);
+    if (status == SKALD_OK)
+        status = skald_jobs_due(worker->pg, worker->ready, count, worker->hub->batch_max / 2 + 1,
+                                &due, &wait_ms, error);
     if (status != SKALD_OK)
         return status;
-    worker->jobs_look_ms = skald_clock_ms() + (heads < keys ? 1 : wait_ms);
+    worker->jobs_look_ms = skald_clock_ms() + wait_ms;
     skald_worker_lock(worker);
     for (const skald_item *item = due; item != NULL; item = item->next)
         lane_take_part(worker, item->lane);
@@ -153,7 +206,7 @@ static skald_lane *lane_to_load(skald_worker *worker)
     return NULL;
 }
 
-/* Reads the parked keys of every lane that was taken since. */
+/* Reads the keys held back and the suspects of every lane that was taken since. */
 static skald_status lanes_load(skald_worker *worker, skald_error *error)
 {
     for (;;) {
@@ -163,7 +216,9 @@ static skald_status lanes_load(skald_worker *worker, skald_error *error)
         skald_worker_unlock(worker);
         if (lane == NULL)
             return SKALD_OK;
-        const skald_status status = skald_jobs_load(worker->pg, lane, error);
+        skald_status status = skald_jobs_load(worker->pg, lane, error);
+        if (status == SKALD_OK)
+            status = skald_suspects_load(worker->pg, lane, error);
         if (status != SKALD_OK)
             return status;
         worker->jobs_look_ms = 0;
@@ -244,8 +299,9 @@ static skald_status connection_ready(skald_worker *worker, skald_error *error)
     connection_close(worker);
     const skald_status status =
         skald_pg_open(&worker->pg, worker->hub->database, worker->hub->application, error);
-    return status != SKALD_OK ? status
-                              : skald_batch_open(&worker->batch, worker->hub, worker->pg, error);
+    return status != SKALD_OK
+               ? status
+               : skald_batch_open(&worker->batch, worker->hub, worker->pg, worker->hand, error);
 }
 
 static bool stopping(skald_worker *worker)
@@ -260,9 +316,9 @@ static bool work_waits(const skald_worker *worker)
 {
     for (size_t i = 0; i < worker->lane_count; i++) {
         const skald_lane *lane = worker->lanes[i];
-        if ((lane->held && lane->loading) || (lane_ready(lane) && lane->first != NULL))
+        if ((lane->held && lane->loading) || lane_has_fresh(lane))
             return true;
-        if (lane_ready(lane) && lane->parked.count > 0 && skald_clock_ms() >= worker->jobs_look_ms)
+        if (lane_ready(lane) && skald_clock_ms() >= worker->jobs_look_ms)
             return true;
     }
     return false;
@@ -298,6 +354,7 @@ static void outage_wait(skald_worker *worker, const skald_error *error, uint32_t
 static void *worker_main(void *argument)
 {
     skald_worker *worker = argument;
+    worker->hand = skald_hand_claim();
     uint32_t attempt = 0;
     while (!stopping(worker)) {
         skald_hand_beat(SKALD_BEAT_WORKERS);
@@ -316,6 +373,7 @@ static void *worker_main(void *argument)
         work_await(worker);
     }
     connection_close(worker);
+    skald_hand_release(worker->hand);
     skald_worker_lock(worker);
     worker->ended = true;
     pthread_cond_broadcast(&worker->condition);
@@ -332,11 +390,12 @@ skald_status skald_worker_open(skald_worker **out, skald_hub *hub, skald_error *
     pthread_mutex_init(&worker->mutex, NULL);
     skald_clock_condition_init(&worker->condition);
     worker->lanes = calloc(hub->lanes_max, sizeof(skald_lane *));
+    worker->ready = calloc(hub->lanes_max, sizeof(skald_lane *));
     worker->taken = calloc(hub->lanes_max, sizeof(skald_batch_lane));
     /* A batch holds fresh items and due jobs together: both are bounded by batch_max. */
     worker->items = calloc((size_t)hub->batch_max * 2 + 2, sizeof(skald_item *));
-    if (worker->lanes == NULL || worker->taken == NULL || worker->items == NULL ||
-        pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+    if (worker->lanes == NULL || worker->ready == NULL || worker->taken == NULL ||
+        worker->items == NULL || pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
         skald_worker_close(worker);
         return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a worker");
     }
@@ -386,6 +445,7 @@ void skald_worker_close(skald_worker *worker)
     pthread_mutex_destroy(&worker->mutex);
     free(worker->items);
     free(worker->taken);
+    free(worker->ready);
     free(worker->lanes);
     free(worker);
 }

@@ -12,7 +12,7 @@ skald_status skald_queue_crash_note(skald_pg *pg, const skald_crash *crash, skal
     char text[SKALD_REASON_SIZE];
     snprintf(text, sizeof text, "%s while it was in hand",
              crash->timed_out ? "past its deadline, its process was ended" : crash->signal);
-    skald_job_end_reason(&end, text);
+    skald_reason_clean(end.reason, text);
     const char *outcome = crash->timed_out && crash->sure ? "timed out"
                           : crash->sure                   ? "crashed"
                                                           : "lost";

@@ -36,28 +36,11 @@ static uint64_t random_bits(void)
 
 /* --- what becomes of it -------------------------------------------------------------------- */
 
-static const char *outcome_of(skald_failure_kind kind)
-{
-    switch (kind) {
-    case SKALD_FAILURE_NOT_YET:
-        return "not yet";
-    case SKALD_FAILURE_DEAD:
-    case SKALD_FAILURE_UNDECODABLE:
-        return "dead";
-    case SKALD_FAILURE_TIMED_OUT:
-        return "timed out";
-    case SKALD_FAILURE_CRASHED:
-        return "crashed";
-    default:
-        return "failed";
-    }
-}
-
 void skald_job_end_fail(skald_job_end *end, const skald_work_queue *queue, const char *type,
                         const skald_failure *failure, const char *reason)
 {
     const skald_verdict verdict = skald_policy_decide(&queue->plan, failure, random_bits());
-    end->outcome = outcome_of(failure->kind);
+    end->outcome = skald_attempt_outcome(failure->kind);
     end->state = verdict.dead ? "dead" : "waiting";
     end->holds = verdict.dead && verdict.holds;
     end->delay_ms = verdict.dead || verdict.at_once ? 0 : (int64_t)verdict.delay_ms;
@@ -65,7 +48,7 @@ void skald_job_end_fail(skald_job_end *end, const skald_work_queue *queue, const
              failure->error_class != NULL ? failure->error_class : "");
     snprintf(end->sqlstate, sizeof end->sqlstate, "%s",
              failure->sqlstate != NULL ? failure->sqlstate : "");
-    skald_job_end_reason(end, reason);
+    skald_reason_clean(end->reason, reason);
     snprintf(end->why, sizeof end->why, "%s", verdict.why);
     skald_fingerprint(end->fingerprint, queue->name, type, end->error_class, end->sqlstate,
                       end->reason);
@@ -73,23 +56,23 @@ void skald_job_end_fail(skald_job_end *end, const skald_work_queue *queue, const
 
 static void failure_fill(skald_job_end *end, const skald_run *run)
 {
-    const bool early = run->kind == SKALD_FAILURE_NOT_YET;
+    const bool early = run->attempt.kind == SKALD_FAILURE_NOT_YET;
     /* A job that was declared to have crashed too often has not been tried again. */
-    const bool counted = !early && run->kind != SKALD_FAILURE_CRASHED;
+    const bool counted = !early && run->attempt.kind != SKALD_FAILURE_CRASHED;
     const uint64_t since_ms = early ? run->early_ms : run->failing_ms;
     const skald_failure failure = {
-        .kind = run->kind,
-        .error_class = run->error_class,
-        .sqlstate = run->reason.sqlstate,
-        .retry_after_ms = run->retry_after_ms,
+        .kind = run->attempt.kind,
+        .error_class = run->attempt.error_class,
+        .sqlstate = run->attempt.error.sqlstate,
+        .retry_after_ms = run->attempt.retry_after_ms,
         .attempts = early ? run->not_yets + 1 : run->attempts + counted,
         .crashes = run->crashes,
         .failing_ms = since_ms > 0 ? since_ms + skald_clock_ms() - run->claimed_ms : 0,
     };
-    skald_job_end_fail(end, run->queue, run->item->message.type, &failure, run->reason.text);
+    skald_job_end_fail(end, run->queue, run->item->message.type, &failure, run->attempt.error.text);
     end->counted = true;
     end->attempts = run->attempts + counted;
-    if (run->kind == SKALD_FAILURE_CRASHED)
+    if (run->attempt.kind == SKALD_FAILURE_CRASHED)
         end->outcome = NULL;
 }
 
@@ -115,12 +98,12 @@ static void end_fill(skald_job_end *end, const skald_run *run)
     case SKALD_RUN_SKIPPED:
         end->state = "skipped";
         end->outcome = "skipped";
-        skald_job_end_reason(end, run->reason.text);
+        skald_reason_clean(end->reason, run->attempt.error.text);
         break;
     case SKALD_RUN_CANCELLED:
         end->state = "cancelled";
         end->outcome = "cancelled";
-        skald_job_end_reason(end, run->reason.text);
+        skald_reason_clean(end->reason, run->attempt.error.text);
         break;
     case SKALD_RUN_GIVEN_BACK:
         end->state = "waiting";
@@ -185,10 +168,10 @@ static skald_breaker_news news_of(const skald_run *run)
 {
     skald_breaker_news news = {.job_id = run->job_id};
     news.succeeded = run->end == SKALD_RUN_DONE || run->end == SKALD_RUN_SKIPPED ||
-                     (run->end == SKALD_RUN_FAILED && run->kind == SKALD_FAILURE_DEAD);
+                     (run->end == SKALD_RUN_FAILED && run->attempt.kind == SKALD_FAILURE_DEAD);
     news.counts = news.succeeded ||
-                  (run->end == SKALD_RUN_FAILED &&
-                   (run->kind == SKALD_FAILURE_FAILED || run->kind == SKALD_FAILURE_TIMED_OUT));
+                  (run->end == SKALD_RUN_FAILED && (run->attempt.kind == SKALD_FAILURE_FAILED ||
+                                                    run->attempt.kind == SKALD_FAILURE_TIMED_OUT));
     return news;
 }
 
@@ -325,9 +308,7 @@ static void conflict_pause(skald_queues *queues)
 static void run_spoil(skald_run *run, const skald_error *why)
 {
     run->end = SKALD_RUN_FAILED;
-    run->kind = SKALD_FAILURE_FAILED;
-    run->reason = *why;
-    run->error_class[0] = '\0';
+    run->attempt = (skald_attempt){.kind = SKALD_FAILURE_FAILED, .error = *why};
     run->maybe_done = true;
 }
 

@@ -45,10 +45,7 @@ typedef struct skald_run {
 
     /* The end. */
     skald_run_end end;
-    skald_failure_kind kind; /* of a failure */
-    skald_error reason;
-    char error_class[SKALD_ERROR_CLASS_SIZE_MAX + 1];
-    uint64_t retry_after_ms;
+    skald_attempt attempt; /* what it said, unless it is simply done */
     const char *result_type;
     skald_bytes result;
     uint32_t put_off; /* how often its end could not be noted, because rows were locked */

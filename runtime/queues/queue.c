@@ -100,8 +100,8 @@ static skald_queue_options defaults_fill(const skald_queue_options *given)
 }
 
 skald_status skald_work_queue_new(skald_work_queue **out, const char *name,
-                                  const skald_queue_options *options, const skald_policy *policy,
-                                  skald_error *error)
+                                  const skald_queue_options *options,
+                                  const skald_policy_plan *otherwise, skald_error *error)
 {
     const skald_queue_options filled = defaults_fill(options);
     skald_status status = options_check(name, &filled, error);
@@ -113,8 +113,12 @@ skald_status skald_work_queue_new(skald_work_queue **out, const char *name,
     snprintf(queue->name, sizeof queue->name, "%s", name);
     queue->options = filled;
     queue->ordered = !filled.unordered;
-    status =
-        skald_policy_compile(&queue->plan, filled.policy != NULL ? filled.policy : policy, error);
+    queue->plan = *otherwise;
+    skald_error cause = {0};
+    if (filled.policy != NULL &&
+        skald_policy_compile(&queue->plan, filled.policy, &cause) != SKALD_OK)
+        status = skald_error_set(error, cause.status, "queue \"%s\": skald_queue_options.%s", name,
+                                 cause.text);
     if (status == SKALD_OK)
         *out = queue;
     else

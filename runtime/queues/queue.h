@@ -39,8 +39,8 @@ typedef struct skald_work_queue {
 /* Makes one. `options` (NULL: defaults) are checked: SKALD_INVALID names the field. `policy` is
  * that of the service, or NULL. */
 skald_status skald_work_queue_new(skald_work_queue **out, const char *name,
-                                  const skald_queue_options *options, const skald_policy *policy,
-                                  skald_error *error);
+                                  const skald_queue_options *options,
+                                  const skald_policy_plan *otherwise, skald_error *error);
 
 /* Adds an activity. SKALD_INVALID for a type that has one, SKALD_FULL. */
 skald_status skald_work_queue_add(skald_work_queue *queue, const skald_activity *activity,

@@ -1,30 +1,8 @@
 /* Set-based: one statement for all that succeeded, one for all that did not. */
 #include "queues/rows.h"
-#include "base/utf8.h"
 #include "pg/array.h"
 
 #include <string.h>
-
-void skald_job_end_reason(skald_job_end *end, const char *reason)
-{
-    size_t left = strlen(reason);
-    size_t used = 0;
-    while (left > 0 && used + 1 < sizeof end->reason) {
-        size_t valid = skald_utf8_valid_size(reason, left);
-        if (valid > sizeof end->reason - 1 - used)
-            break;
-        memcpy(end->reason + used, reason, valid);
-        used += valid;
-        reason += valid;
-        left -= valid;
-        if (left > 0 && used + 1 < sizeof end->reason) {
-            end->reason[used++] = '?';
-            reason++;
-            left--;
-        }
-    }
-    end->reason[used] = '\0';
-}
 
 /* --- columns ------------------------------------------------------------------------------- */
 

@@ -4,11 +4,10 @@
 #define SKALD_QUEUES_ROWS_H
 
 #include "fingerprint.h"
+#include "followers/attempts.h"
 #include "pg/pipeline.h"
 
 #include <skald/context.h>
-
-enum { SKALD_REASON_SIZE = 1024 };
 
 /* How one attempt ends. Who ends it names the start it means, and who held it: another start, or
  * another holder, and nothing happens. */
@@ -36,9 +35,6 @@ typedef struct skald_job_end {
     bool held;      /* out: the row was as we left it, and is changed */
     bool cancelled; /* out: instead of waiting again, because somebody asked for it */
 } skald_job_end;
-
-/* Reasons come from user code: PostgreSQL must be able to keep them. */
-void skald_job_end_reason(skald_job_end *end, const char *reason);
 
 /* Changes the rows and writes the attempts; ends[].held says of which. A row that somebody has
  * locked is not waited for. `keep_holder` leaves the holder's name, so that it knows its own ends.

@@ -12,40 +12,26 @@
 static void fail(skald_run *run, skald_failure_kind kind, const char *text)
 {
     run->end = SKALD_RUN_FAILED;
-    run->kind = kind;
-    skald_error_set(&run->reason, SKALD_FAILED, "%s", text);
+    run->attempt = (skald_attempt){.kind = kind};
+    skald_error_set(&run->attempt.error, SKALD_FAILED, "%s", text);
 }
 
-/* What user code answered, in which a call of the context that failed counts, also when the code
- * went on regardless: half of an effect must not commit. */
 static void answer_take(skald_run *run, const skald_activity *activity, skald_status answer)
 {
-    const skald_context *context = &run->context;
-    if (answer == SKALD_OK && context->failure.status == SKALD_OK) {
-        run->end = SKALD_RUN_DONE;
-        return;
-    }
-    const skald_status status = answer != SKALD_OK ? answer : context->failure.status;
-    run->reason = context->failure;
-    if (run->reason.text[0] == '\0')
-        skald_error_set(&run->reason, status, "activity \"%s\" answered %s", activity->name,
-                        skald_status_name(status));
-    run->end = SKALD_RUN_FAILED;
-    run->kind = SKALD_FAILURE_FAILED;
-    if (status == SKALD_CANCELLED && atomic_load(&run->cancelled))
+    skald_attempt *attempt = &run->attempt;
+    const skald_status outcome =
+        skald_context_outcome(&run->context, answer, activity->name, attempt);
+    run->end = outcome == SKALD_OK        ? SKALD_RUN_DONE
+               : outcome == SKALD_SKIPPED ? SKALD_RUN_SKIPPED
+                                          : SKALD_RUN_FAILED;
+    if (answer == SKALD_CANCELLED && atomic_load(&run->cancelled))
         run->end = SKALD_RUN_CANCELLED;
-    else if (status == SKALD_STOPPED && atomic_load(&run->queues->stopping))
+    else if (answer == SKALD_STOPPED && atomic_load(&run->queues->stopping))
         run->end = SKALD_RUN_GIVEN_BACK;
-    else if (status == SKALD_SKIPPED)
-        run->end = SKALD_RUN_SKIPPED;
-    else if (status == SKALD_NOT_YET)
-        run->kind = SKALD_FAILURE_NOT_YET;
-    else if (status == SKALD_DEAD)
-        run->kind = SKALD_FAILURE_DEAD;
-    else if (status == SKALD_TIMEOUT)
-        run->kind = SKALD_FAILURE_TIMED_OUT;
+    else if (answer == SKALD_TIMEOUT)
+        attempt->kind = SKALD_FAILURE_TIMED_OUT;
     /* No answer came: it may have happened. An answer, whichever, says that it has not. */
-    run->maybe_done = status == SKALD_TIMEOUT || run->end == SKALD_RUN_GIVEN_BACK;
+    run->maybe_done = answer == SKALD_TIMEOUT || run->end == SKALD_RUN_GIVEN_BACK;
 }
 
 /* --- running -------------------------------------------------------------------------------- */
@@ -53,7 +39,7 @@ static void answer_take(skald_run *run, const skald_activity *activity, skald_st
 static skald_status call(skald_run *run, skald_activity_function *function,
                          const ProtobufCMessage *input)
 {
-    run->context.failure = (skald_error){0};
+    skald_context_begin(&run->context, run->item, 0);
     return function(&run->context, input);
 }
 
@@ -95,7 +81,6 @@ static void run_execute(skald_run *run)
 {
     const skald_message *message = &run->item->message;
     const skald_activity *activity = skald_work_queue_activity(run->queue, message->type);
-    skald_context_begin(&run->context, run->item, 0);
     char text[SKALD_ERROR_TEXT_SIZE];
     if (activity == NULL) {
         snprintf(text, sizeof text, "no activity for type \"%.200s\" in this program",
@@ -128,9 +113,7 @@ void skald_run_clear(skald_run *run)
     skald_effects_clear(&run->effects);
     skald_item_free(run->item);
     run->item = NULL;
-    run->reason = (skald_error){0};
-    run->error_class[0] = '\0';
-    run->retry_after_ms = 0;
+    run->attempt = (skald_attempt){0};
     run->result_type = NULL;
     run->result = (skald_bytes){0};
     run->put_off = 0;

@@ -60,8 +60,8 @@ static skald_follower *follower_find(const skald_service *service, const char *n
 }
 
 static skald_status follower_new(skald_service *service, const char *name, const char *stream,
-                                 const skald_follow_options *options, skald_follower **out,
-                                 skald_error *error)
+                                 const skald_follow_options *options, const skald_policy_plan *plan,
+                                 skald_follower **out, skald_error *error)
 {
     if (service->follower_count == SKALD_FOLLOWERS_MAX)
         return skald_error_set(error, SKALD_FULL, "a service has at most %d followers",
@@ -81,6 +81,8 @@ static skald_status follower_new(skald_service *service, const char *name, const
     if (follower->options.foreign_partitions == 0)
         follower->options.foreign_partitions = SKALD_PARTITIONS_DEFAULT;
     follower->hub = &service->hub;
+    follower->policy = options->policy != NULL ? &follower->plan : &service->hub.policy;
+    follower->plan = *plan;
     /* In the order they were declared. */
     skald_follower **tail = &service->followers;
     while (*tail != NULL)
@@ -103,10 +105,14 @@ skald_status skald_follow_with(skald_service *service, const char *stream,
     skald_status status = follow_check(service, stream, handler, options, &error);
     if (status != SKALD_OK)
         return skald_mistake_keep(service, &error);
+    skald_policy_plan plan;
+    status = skald_policy_take(&plan, options->policy, "skald_follow_options", &error);
+    if (status != SKALD_OK)
+        return skald_mistake_keep(service, &error);
     const char *name = options->name != NULL ? options->name : stream;
     skald_follower *follower = follower_find(service, name);
     if (follower == NULL)
-        status = follower_new(service, name, stream, options, &follower, &error);
+        status = follower_new(service, name, stream, options, &plan, &follower, &error);
     else if (strcmp(follower->stream, stream) != 0)
         status = skald_error_set(&error, SKALD_INVALID,
                                  "follower \"%s\" cannot follow both \"%s\" and \"%s\"", name,

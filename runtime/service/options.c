@@ -53,6 +53,7 @@ static skald_status limits_check(const skald_options *options, skald_error *erro
         {"lease_ms", options->lease_ms, SKALD_LEASE_MS_MIN, 3600000},
         {"drain_ms", options->drain_ms, 1, 3600000},
         {"processes", options->processes, 1, SKALD_SUPERVISE_PROCESSES_MAX},
+        {"handler_ms", options->handler_ms, 1, 24 * 3600000},
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         const skald_status status =
@@ -91,12 +92,22 @@ skald_status skald_options_take(skald_options *out, const skald_options *given, 
     out->lease_ms = or_default(given->lease_ms, SKALD_LEASE_MS_DEFAULT);
     out->drain_ms = or_default(given->drain_ms, SKALD_DRAIN_MS_DEFAULT);
     out->processes = or_default(given->processes, 1);
+    out->handler_ms = or_default(given->handler_ms, SKALD_HANDLER_MS_DEFAULT);
     skald_status status = text_take(&out->database, given->database, NULL, error);
     if (status == SKALD_OK)
         status = text_take(&out->nats_url, given->nats_url, "NATS_URL", error);
     if (status == SKALD_OK)
         status = text_take(&out->allow, given->allow, "SKALD_ALLOW", error);
     return status == SKALD_OK ? limits_check(out, error) : status;
+}
+
+skald_status skald_policy_take(skald_policy_plan *out, const skald_policy *policy,
+                               const char *where, skald_error *error)
+{
+    skald_error cause = {0};
+    const skald_status status = skald_policy_compile(out, policy, &cause);
+    return status == SKALD_OK ? SKALD_OK
+                              : skald_error_set(error, status, "%s.%s", where, cause.text);
 }
 
 void skald_options_done(skald_options *options)

@@ -41,7 +41,7 @@ static skald_status queue_new(skald_service *service, const char *name,
         return skald_error_set(error, SKALD_FULL, "a service has at most %d queues",
                                SKALD_QUEUES_MAX);
     const skald_status status =
-        skald_work_queue_new(tail, name, options, service->options.policy, error);
+        skald_work_queue_new(tail, name, options, &service->hub.policy, error);
     if (status == SKALD_OK)
         *out = *tail;
     return status;

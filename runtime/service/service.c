@@ -33,9 +33,12 @@ skald_service *skald_service_open(const char *name, const skald_options *options
                         name == NULL ? "NULL" : name, SKALD_SERVICE_NAME_MAX);
     if (error.status == SKALD_OK) {
         snprintf(service->name, sizeof service->name, "%s", name);
-        skald_options_take(&service->options, options, &error);
+        if (skald_options_take(&service->options, options, &error) == SKALD_OK)
+            skald_policy_take(&service->hub.policy, service->options.policy, "skald_options",
+                              &error);
     }
     service->mistake = error;
+    pthread_mutex_init(&service->hub.suspects, NULL);
     skald_bell_init(&service->bell);
     pthread_mutex_init(&service->hub.names_lock, NULL);
     skald_log_init(&service->log, service->name, service->options.log, service->options.log_user);
@@ -67,11 +70,14 @@ static void hub_fill(skald_service *service)
     hub->name = service->name;
     hub->database = service->options.database;
     hub->application = service->application;
+    hub->process_id = service->process_id;
+    gethostname(hub->host, sizeof hub->host - 1);
+    hub->pid = getpid();
     hub->batch_max = service->options.batch_max;
+    hub->handler_ms = service->options.handler_ms;
     hub->lanes_max = (service->follower_count + 1) * SKALD_PARTITIONS_MAX;
     hub->log = &service->log;
     hub->user = service->options.user;
-    hub->process_id = service->process_id;
 }
 
 static skald_status database_ready(skald_service *service, skald_error *error)
@@ -376,6 +382,7 @@ void skald_service_free(skald_service *service)
     skald_service_queues_free(service);
     pthread_mutex_destroy(&service->hub.names_lock);
     skald_options_done(&service->options);
+    pthread_mutex_destroy(&service->hub.suspects);
     skald_bell_done(&service->bell);
     skald_log_done(&service->log);
     if (service->stop_event >= 0)
@@ -396,8 +403,8 @@ void skald_service_counters(const skald_service *service, skald_counters *out)
         .repeated = atomic_load(&tally->repeated),
         .failed = atomic_load(&tally->failed),
         .set_aside = atomic_load(&tally->set_aside),
-        .batches = atomic_load(&tally->batches),
         .dead = atomic_load(&tally->dead),
+        .batches = atomic_load(&tally->batches),
         .jobs_done = atomic_load(&tally->jobs_done),
         .jobs_failed = atomic_load(&tally->jobs_failed),
         .relayed = atomic_load(&service->relayed),

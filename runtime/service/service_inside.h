@@ -59,6 +59,10 @@ void skald_service_queues_free(skald_service *service);
 skald_status skald_options_take(skald_options *out, const skald_options *given, skald_error *error);
 void skald_options_done(skald_options *options);
 
+/* Parses a policy once (NULL: defaults); a mistake is told with the name of the struct it is in. */
+skald_status skald_policy_take(skald_policy_plan *out, const skald_policy *policy,
+                               const char *where, skald_error *error);
+
 /* A service's or follower's name: lower-case letters, digits and "-", beginning with a letter. */
 bool skald_name_valid(const char *name);
 
