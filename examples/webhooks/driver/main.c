@@ -198,8 +198,8 @@ static bool wait_for_the_end(demo_run *demo)
 static bool replay(demo_run *demo)
 {
     const char *const list[] = {"skald", "dead", "list", NULL};
-    const char *const replay_all[] = {"skald",    "dead",         "replay", "--all",
-                                      "--reason", "dora is back", "--yes",  NULL};
+    const char *const replay_all[] = {"skald",        "dead",    "replay", "--all", "--reason",
+                                      "dora is back", "--actor", "olga",   "--yes", NULL};
     if (!site_run_skald(&demo->site, list, demo->talk))
         return false;
     fprintf(demo->talk, "somebody has called dora, and her endpoint is there at last\n");
