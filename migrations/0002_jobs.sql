@@ -152,7 +152,8 @@ CREATE UNIQUE INDEX job_unique ON skald.job (queue, unique_key)
 CREATE UNIQUE INDEX job_message ON skald.job (message_id) WHERE queue IS NOT NULL;
 -- What is dead, by subscription: the oldest first, and by cause. Keepers walk both, also when there are millions.
 CREATE INDEX job_dead ON skald.job ((coalesce(follower, queue)), ended_at, id) WHERE state = 'dead';
-CREATE INDEX job_dead_cause ON skald.job ((coalesce(follower, queue)), fingerprint, ended_at) WHERE state = 'dead';
+CREATE INDEX job_dead_cause ON skald.job ((coalesce(follower, queue)), (coalesce(fingerprint, '')), ended_at)
+    WHERE state = 'dead';
 CREATE INDEX job_failing ON skald.job (queue) WHERE state = 'waiting' AND attempts > 0;
 CREATE INDEX job_expires ON skald.job (expires_at) WHERE state = 'waiting' AND expires_at IS NOT NULL;
 CREATE INDEX job_over ON skald.job (queue, ended_at)
@@ -704,10 +705,12 @@ BEGIN
     END LOOP;
     UPDATE skald.operation
        SET succeeded = succeeded + good, refused = refused + worked - good, tokens = tokens_left,
-           moved_at = skald.now(),
-           state = CASE WHEN worked < count_max THEN 'done' ELSE state END,
-           ended_at = CASE WHEN worked < count_max THEN skald.now() END
+           moved_at = skald.now()
      WHERE id = of_operation;
+    UPDATE skald.operation SET state = 'done', ended_at = skald.now()
+     WHERE id = of_operation
+       AND NOT EXISTS (SELECT FROM skald.operation_item
+                        WHERE operation = of_operation AND done_at IS NULL);
     RETURN worked;
 END
 $$;

@@ -36,8 +36,8 @@ typedef struct skald_work_queue {
     uint64_t look_ms; /* skald_clock_ms from which a claim is worth while */
 } skald_work_queue;
 
-/* Makes one. `options` (NULL: defaults) are checked: SKALD_INVALID names the field. `policy` is
- * that of the service, or NULL. */
+/* Makes one. `options` (NULL: defaults) are checked: SKALD_INVALID names the field. Without a
+ * policy of its own it has that of the service, `otherwise`. */
 skald_status skald_work_queue_new(skald_work_queue **out, const char *name,
                                   const skald_queue_options *options,
                                   const skald_policy_plan *otherwise, skald_error *error);

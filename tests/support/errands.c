@@ -79,6 +79,23 @@ static skald_status errand_effect(skald_context *context, const Test__V1__Counte
         input->key, input->number, (int64_t)skald_context_attempt(context), (int64_t)getpid());
 }
 
+/* What was done stays, also when the rest need not be. */
+static skald_status errand_skip(skald_context *context, const Test__V1__Counted *input)
+{
+    const skald_status status = errand_effect(context, input);
+    return status == SKALD_OK ? skald_skip(context, "need not be done") : status;
+}
+
+/* Calls of this job before this one; every one has been seen outside. */
+static long calls_before(skald_context *context)
+{
+    struct pg_result *rows = NULL;
+    const skald_status status =
+        skald_query(context, &rows, "SELECT count(*) FROM called WHERE idempotency_key = $1",
+                    skald_idempotency_key(context));
+    return status == SKALD_OK ? strtol(PQgetvalue(rows, 0, 0), NULL, 10) - 1 : 0;
+}
+
 static skald_status errand_do(skald_context *context, const Test__V1__Counted *input)
 {
     const char *note = input->note;
@@ -89,6 +106,14 @@ static skald_status errand_do(skald_context *context, const Test__V1__Counted *i
     if (told(note, "sql", &number))
         return skald_exec(context, "INSERT INTO errand (key, number) VALUES ('x', $1)",
                           "no number");
+    if (told(note, "refuse", &number))
+        return skald_dead(context, "errand %lld can never be done", (long long)input->number);
+    if (told(note, "early", &number) && calls_before(context) < number)
+        return skald_not_yet(context, "errand %lld is too early", (long long)input->number);
+    if (told(note, "later", &number) && attempt == 0)
+        return skald_retry_after(context, (uint64_t)number, "come back later");
+    if (told(note, "skip", &number))
+        return errand_skip(context, input);
     if (told(note, "unknown", &number) && attempt == 0)
         return SKALD_TIMEOUT;
     if (told(note, "wait", &number))
@@ -137,6 +162,19 @@ static skald_status errand_verify(skald_context *context, const ProtobufCMessage
 static const skald_activity errand[1] = {
     {"errand", &test__v1__counted__descriptor, errand_run, errand_verify}};
 
+/* A handler that hands its message on to the queue as a job; its note may name another queue. */
+static skald_status hand_on(skald_context *context, const ProtobufCMessage *message)
+{
+    const Test__V1__Counted *event = (const Test__V1__Counted *)message;
+    Test__V1__Counted input = *event;
+    input.note = (char *)(uintptr_t)"";
+    return skald_enqueue(context, event->note[0] == '\0' ? "errands" : event->note, &input.base,
+                         NULL);
+}
+
+static const skald_handler handing_on[1] = {
+    {"handing_on", &test__v1__counted__descriptor, hand_on}};
+
 /* --- the service ---------------------------------------------------------------------------- */
 
 skald_service *errands_service(const char *database, const errands_options *options)
@@ -148,7 +186,7 @@ skald_service *errands_service(const char *database, const errands_options *opti
     service_options.database = database;
     service_options.nats_url = options->nats_url;
     service_options.allow = "fsync full_page_writes synchronous_commit";
-    service_options.lease_ms = 1000;
+    service_options.lease_ms = options->lease_ms != 0 ? options->lease_ms : 1000;
     service_options.drain_ms = options->drain_ms;
     service_options.policy = options->policy != NULL ? options->policy : &quick;
     skald_queue_options queue = options->queue;
@@ -159,6 +197,8 @@ skald_service *errands_service(const char *database, const errands_options *opti
     skald_service *service = skald_service_open("shop", &service_options);
     skald_error error = {0};
     assert_int_equal(skald_queue(service, "errands", errand, &queue), SKALD_OK);
+    if (options->handing_on)
+        assert_int_equal(skald_follow(service, "shop", handing_on), SKALD_OK);
     assert_ok(skald_service_start(service, &error), &error);
     return service;
 }

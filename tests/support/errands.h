@@ -31,6 +31,8 @@ typedef struct errands_options {
     const char *nats_url;
     const skald_policy *policy; /* NULL: "1ms..20ms" for ever */
     uint32_t drain_ms;
+    uint32_t lease_ms; /* 1000 */
+    bool handing_on;   /* follows its own events test.v1.Counted: each becomes a job of its key */
 } errands_options;
 
 typedef struct errands {

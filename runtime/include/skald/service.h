@@ -62,6 +62,7 @@ typedef struct skald_options {
 #define SKALD_LEASE_MS_DEFAULT 5000u
 #define SKALD_LEASE_MS_MIN 500u
 #define SKALD_DRAIN_MS_DEFAULT 15000u
+#define SKALD_ALERT_INTERVAL_MS_DEFAULT 900000u
 #define SKALD_HANDLER_MS_DEFAULT 60000u
 
 /* Makes a service that does nothing yet. `name` is lower-case letters, digits and "-", begins with
