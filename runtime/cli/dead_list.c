@@ -44,8 +44,10 @@ static int list(cli_session *session, const dead_list_options *options, int64_t 
     if (rows == NULL)
         return session_fail(session);
     listing_print(session, columns, rows, "Nothing is dead.");
-    if (!session->json && skald_rows_count(rows) > 0)
-        fputs("Next: skald dead show FINGERPRINT\n", stderr);
+    if (session->json || skald_rows_count(rows) == 0)
+        return EX_OK;
+    fflush(stdout); /* the table comes first, also where both go to one file */
+    fputs("Next: skald dead show FINGERPRINT\n", stderr);
     return EX_OK;
 }
 

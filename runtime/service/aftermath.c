@@ -1,13 +1,11 @@
 /* What a service does first when processes of it have crashed. */
+#include "followers/suspects.h"
 #include "leases/rows.h"
+#include "queues/queues.h"
 #include "service/service_inside.h"
 #include "supervisor/supervised.h"
 
 #include <stdlib.h>
-
-/* Until its branch is here. */
-__attribute__((weak)) skald_status skald_suspects_note(skald_pg *pg, const skald_crash *crash,
-                                                       skald_error *error);
 
 static skald_status crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
 {
