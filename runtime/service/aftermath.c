@@ -1,6 +1,7 @@
 /* What a service does first when processes of it have crashed. */
 #include "followers/suspects.h"
 #include "leases/rows.h"
+#include "queues/queues.h"
 #include "service/service_inside.h"
 #include "supervisor/supervised.h"
 
