@@ -1,7 +1,7 @@
 /* Bulk operations: each step locks the operation, works off its next few jobs at its rate, and
  * commits; whoever is the keeper then finds the rest. */
 #include "keeper/keeper_parts.h"
-#include "limit.h"
+#include "bucket.h"
 
 #include <inttypes.h>
 #include <math.h>

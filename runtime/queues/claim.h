@@ -1,9 +1,9 @@
-/* What the two files of a claim share: claim.c, the transaction, and limits.c, how many may begin.
- */
+/* What the two files of a claim share: claim.c, the transaction, and limits.c, how many may begin. */
 #ifndef SKALD_QUEUES_CLAIM_H
 #define SKALD_QUEUES_CLAIM_H
 
-#include "limit.h"
+#include "breaker.h"
+#include "bucket.h"
 #include "queues/inside.h"
 
 /* The row of a queue with limits, locked until the claim is committed. */
