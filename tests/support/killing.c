@@ -34,7 +34,7 @@ static const char *crime_of(const Test__V1__Counted *event)
     return key < crime_count && event->number == 2 ? crimes[key].name : NULL;
 }
 
-SKALD_HANDLER(on_counted_killing, test__v1__counted)
+static skald_status live_or_die(skald_context *context, const Test__V1__Counted *event)
 {
     const char *name = crime_of(event);
     if (name != NULL) {
@@ -45,6 +45,25 @@ SKALD_HANDLER(on_counted_killing, test__v1__counted)
     }
     return skald_exec(context, "INSERT INTO fact (key, number) VALUES ($1, $2)", event->key,
                       event->number);
+}
+
+/* What the outside sees of a job is what it commits, or its end. */
+static skald_status activity_killing(skald_context *context, const ProtobufCMessage *message)
+{
+    const skald_status status = live_or_die(context, (const Test__V1__Counted *)message);
+    return status;
+}
+
+static const skald_activity activity[1] = {
+    {"activity_killing", &test__v1__counted__descriptor, activity_killing, NULL}};
+
+/* By the plan "jobs" its message becomes a job, which is what kills. */
+SKALD_HANDLER(on_counted_killing, test__v1__counted)
+{
+    if (strcmp(plan_wanted, "jobs") == 0)
+        return skald_enqueue(context, "errands", &event->base, NULL);
+    const skald_status status = live_or_die(context, event);
+    return status;
 }
 
 void killing_become(int argc, char **argv)
@@ -60,6 +79,9 @@ void killing_become(int argc, char **argv)
     options.policy = &policy;
     plan_wanted = argv[4];
     skald_service *service = skald_service_open("payments", &options);
+    skald_queue_options queue = SKALD_QUEUE_OPTIONS_INIT;
+    queue.timeout_ms = 1000;
+    (void)skald_queue(service, "errands", activity, &queue);
     (void)skald_follow(service, argv[2], on_counted_killing);
     exit(skald_main(service, 1, argv));
 }
@@ -133,4 +155,80 @@ void killing_await(const counting_pair *pair, test_child *child, int *killed, in
             killing_victims(child, killed) &&
             (killing_dead(pair) >= count || killing_log_count(child, "WORKER-CRASHED") > crashed));
     }
+}
+
+/* --- attempts ------------------------------------------------------------------------------ */
+
+enum { CRASHES_MAX = 3, KEYS = 20, COUNT = 80 };
+
+static bool is_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+/* What is asked of the attempts of one dead message. An attempt is "lost" when its process was
+ * ended by another one, at a time when nobody could tell which. */
+static const char *attempts(const counting_pair *pair, int key, const char *what)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "SELECT %s FROM skald.attempt AS a JOIN skald.job AS j ON j.id = a.job"
+             " WHERE j.state = 'dead' AND j.key = 'k%d' AND a.outcome IN ('crashed', 'timed out')",
+             what, key);
+    return database_text(pair->following, sql);
+}
+
+static void expect_backtraces(const counting_pair *pair, int key, const crime *of)
+{
+    char what[128];
+    /* Above the end of the stack there is nothing but the recursion. */
+    const bool overflow = strcmp(of->name, "overflow") == 0;
+    snprintf(what, sizeof what, "count(*) FILTER (WHERE a.backtrace LIKE '%%%s%%')",
+             overflow ? "crime_overflow" : "\\_killing");
+    assert_string_equal(attempts(pair, key, what), "3");
+}
+
+static void expect_quarantine(const counting_pair *pair, int key)
+{
+    const crime *of = &crimes[key];
+    char expected[128] = "";
+    print_message("crime %s\n", of->name);
+    for (int i = 0; i < CRASHES_MAX; i++)
+        snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%s%s %s",
+                 i == 0 ? "" : ", ", of->timed_out ? "timed out" : "crashed", of->ending);
+    if (of->of_a_sanitizer && is_sanitized())
+        return;
+    assert_string_equal(
+        attempts(pair, key,
+                 "string_agg(format('%s %s', a.outcome, a.signal), ', ' ORDER BY a.number)"),
+        expected);
+    if (of->backtrace)
+        expect_backtraces(pair, key, of);
+}
+
+void killing_expect_survival(const char *plan)
+{
+    counting_pair pair = pair_begin();
+    int killed = 0;
+    counting_publish(pair.publisher, pair.origin, KEYS, COUNT, 1);
+    test_child *child = killing_start(&pair, plan, CRASHES_MAX);
+
+    killing_await(&pair, child, &killed, crime_count);
+
+    WAIT_UNTIL(counting_facts(pair.following) == COUNT - crime_count);
+    killing_expect(&pair, COUNT - crime_count);
+    for (int i = 0; i < crime_count; i++)
+        expect_quarantine(&pair, i);
+    assert_int_equal(
+        database_integer(pair.following, "SELECT count(*) FROM skald.job WHERE crashes = 3"),
+        crime_count);
+    WAIT_UNTIL(killing_log_count(child, "WORKER-REPLACED") ==
+               killing_log_count(child, "WORKER-CRASHED"));
+    assert_true(killing_log_count(child, "WORKER-CRASHED") >= CRASHES_MAX * crime_count);
+    pair_child_stop(child);
+    pair_end(&pair);
 }

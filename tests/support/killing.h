@@ -10,7 +10,8 @@ enum { KILLING_KEYS = 200, KILLING_BLOCK = 100 };
  * return then. */
 void killing_become(int argc, char **argv);
 
-/* Starts it. By its `plan`: "each", number 2 of key "k<n>" commits the n-th crime; or "load", of
+/* Starts it. By its `plan`: "messages", number 2 of key "k<n>" commits the n-th crime; "jobs", the
+ * job that this message becomes does; "load", of
  * messages to KILLING_KEYS keys in turn every hundredth commits one, each time the next of the list
  * (killing_crime). What kills is dead after `crashes_max` times, and its key goes on. */
 test_child *killing_start(const counting_pair *pair, const char *plan, int crashes_max);
@@ -29,5 +30,10 @@ int killing_log_count(test_child *child, const char *id);
 /* Fails the test unless so many messages were handled once each and in order, the others are dead,
  * and nothing is left over. */
 void killing_expect(const counting_pair *pair, int count);
+
+/* The whole story of a plan but "load": fails the test unless everything that commits a crime is
+ * dead after three attempts that tell how and where, and all others were handled once each and in
+ * order. */
+void killing_expect_survival(const char *plan);
 
 #endif
