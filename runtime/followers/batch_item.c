@@ -121,7 +121,7 @@ static void hand_take(skald_batch *batch, const skald_item *item, const skald_ha
 {
     skald_hand_work work;
     text_put(work.subscription, sizeof work.subscription, item->lane->follower->name);
-    text_put(work.code, sizeof work.code, handler->name);
+    text_put(work.code, sizeof work.code, handler->name != NULL ? handler->name : "");
     text_put(work.type, sizeof work.type, item->message.type);
     work.partition = item->lane->partition;
     work.position = item->message.position != 0 ? item->message.position : -1;
