@@ -97,9 +97,10 @@ ALTER TABLE skald.job
     ADD CONSTRAINT job_state_check CHECK (state IN ('parked', 'waiting', 'running', 'dead', 'done',
         'cancelled', 'discarded', 'skipped', 'expired', 'replaced')),
     ADD CONSTRAINT job_of_check CHECK ((follower IS NULL) <> (queue IS NULL)),
+    ADD CONSTRAINT job_delayed_check CHECK (queue <> '@publish' OR priority = 1),
     ADD CONSTRAINT job_place_check CHECK (follower IS NULL OR (partition IS NOT NULL
         AND (position IS NOT NULL OR sequence IS NOT NULL OR replaces IS NOT NULL)));
-UPDATE skald.job SET ended_at = clock_timestamp() WHERE state = 'dead';
+UPDATE skald.job SET ended_at = clock_timestamp(), fingerprint = '' WHERE state = 'dead';
 
 COMMENT ON TABLE skald.job IS
     'What could not be finished at once: messages behind a failure, work in queues, dead letters.';
@@ -128,8 +129,15 @@ COMMENT ON COLUMN skald.job.message_id IS 'CloudEvents id; of a queue''s job its
 
 DROP INDEX skald.job_due;
 DROP INDEX skald.job_key;
--- A key is held back by its parked messages and by a dead one that holds it. One that was edited has no
--- position and comes first.
+DROP INDEX skald.job_position;
+DROP INDEX skald.job_sequence;
+-- A message has one job; where somebody edited it, the new job stands in the old one's place.
+CREATE UNIQUE INDEX job_position ON skald.job (follower, partition, position)
+    WHERE position IS NOT NULL AND state <> 'replaced';
+CREATE UNIQUE INDEX job_sequence ON skald.job (follower, sequence)
+    WHERE position IS NULL AND state <> 'replaced';
+-- A key is held back by its parked messages and by a dead one that holds it. One whose position could
+-- not be read comes first.
 CREATE INDEX job_key ON skald.job (follower, partition, key, position NULLS FIRST, id)
     WHERE state = 'parked' OR (state = 'dead' AND holds);
 CREATE INDEX job_holds ON skald.job (follower, partition, key) WHERE state = 'dead' AND holds;
@@ -142,7 +150,11 @@ CREATE INDEX job_queue_key ON skald.job (queue, key, begins_at, id)
 CREATE UNIQUE INDEX job_unique ON skald.job (queue, unique_key)
     WHERE unique_key IS NOT NULL AND state IN ('waiting', 'running');
 CREATE UNIQUE INDEX job_message ON skald.job (message_id) WHERE queue IS NOT NULL;
-CREATE INDEX job_dead ON skald.job (fingerprint, id) WHERE state = 'dead';
+-- What is dead, by subscription: the oldest first, and by cause. Keepers walk both, also when there are millions.
+CREATE INDEX job_dead ON skald.job ((coalesce(follower, queue)), ended_at, id) WHERE state = 'dead';
+CREATE INDEX job_dead_cause ON skald.job ((coalesce(follower, queue)), (coalesce(fingerprint, '')), ended_at)
+    WHERE state = 'dead';
+CREATE INDEX job_failing ON skald.job (queue) WHERE state = 'waiting' AND attempts > 0;
 CREATE INDEX job_expires ON skald.job (expires_at) WHERE state = 'waiting' AND expires_at IS NOT NULL;
 CREATE INDEX job_over ON skald.job (queue, ended_at)
     WHERE state IN ('done', 'cancelled', 'discarded', 'skipped', 'expired', 'replaced');
@@ -212,11 +224,17 @@ CREATE TABLE skald.schedule (
     next_at     timestamptz  NOT NULL,
     last_at     timestamptz,
     declared    text         NOT NULL,
+    failed_at   timestamptz,
+    failure     text,
     created_at  timestamptz  NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE skald.schedule IS 'What is published, or enqueued, again and again.';
 COMMENT ON COLUMN skald.schedule.missed IS
     'What happens after an outage: one run for all that were missed, all of them, or none.';
+COMMENT ON COLUMN skald.schedule.declared IS
+    'What the program declared. What a person changed here stays until the program declares something else.';
+COMMENT ON COLUMN skald.schedule.last_at IS 'For when the last run was due, or when one stood in for missed ones.';
+COMMENT ON COLUMN skald.schedule.failure IS 'Why it could not run at failed_at; NULL: it can.';
 COMMENT ON COLUMN skald.schedule.queue IS 'Where it is enqueued; NULL: it is published as an event.';
 
 -- Which messages exist, as the programs that use them describe them; so that tools can show bodies.
@@ -250,6 +268,7 @@ CREATE TABLE skald.operation (
     actor       text              NOT NULL,
     reason      text              NOT NULL,
     rate        double precision  CHECK (rate > 0),
+    tokens      double precision  NOT NULL DEFAULT 1,
     state       text              NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'stopped', 'done')),
     total       bigint            NOT NULL DEFAULT 0,
     succeeded   bigint            NOT NULL DEFAULT 0,
@@ -260,6 +279,7 @@ CREATE TABLE skald.operation (
 );
 COMMENT ON TABLE skald.operation IS 'Bulk operations on jobs; they go on after a crash.';
 COMMENT ON COLUMN skald.operation.rate IS 'Jobs per second; NULL: as fast as it goes.';
+COMMENT ON COLUMN skald.operation.tokens IS 'Of the token bucket of the rate, as of moved_at.';
 
 CREATE TABLE skald.operation_item (
     operation  bigint       NOT NULL REFERENCES skald.operation (id) ON DELETE CASCADE,
@@ -277,11 +297,15 @@ CREATE TABLE skald.alert (
     subscription  text         NOT NULL,
     fingerprint   text         NOT NULL,
     alerted_at    timestamptz  NOT NULL,
-    last_job      bigint       NOT NULL,
+    last_at       timestamptz  NOT NULL DEFAULT '-infinity',
     PRIMARY KEY (subscription, fingerprint)
 );
-COMMENT ON TABLE skald.alert IS 'Which groups of dead jobs people were told of, and up to which job.';
-COMMENT ON COLUMN skald.alert.subscription IS 'The follower''s or the queue''s name.';
+COMMENT ON TABLE skald.alert IS 'Which groups of dead jobs, and which other troubles, people were told of.';
+COMMENT ON COLUMN skald.alert.subscription IS 'The follower''s, the queue''s or the schedule''s name.';
+COMMENT ON COLUMN skald.alert.fingerprint IS
+    'Of the group of dead jobs; or "@full", "@breaker", "@schedule" for other troubles.';
+COMMENT ON COLUMN skald.alert.last_at IS
+    'When the youngest of the jobs died that people were told of; before that they were not told.';
 
 -- --- enqueueing ------------------------------------------------------------------------------------
 
@@ -452,6 +476,245 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION skald.job_cancel IS 'Cancels a job of a queue, or asks it to end when it runs.';
+
+-- A new job with another body, and another id, in the place of one that failed or was given up. The old
+-- one is kept as 'replaced'; `replaces` leads back to it. `new_type` and `new_key` are only for a job
+-- whose headers could not be read.
+CREATE FUNCTION skald.job_edit(of_job bigint, new_id text, new_type text, new_key text, new_body bytea,
+                               actor text, reason text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    j    skald.job;
+    made bigint;
+BEGIN
+    SELECT * INTO j FROM skald.job WHERE id = of_job FOR UPDATE;
+    IF j.id IS NULL THEN
+        RETURN 'there is no job ' || of_job;
+    END IF;
+    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
+       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
+        RETURN format('job %s is %s, only what failed or was given up is edited', of_job, j.state);
+    END IF;
+    IF coalesce(new_type, j.type) IS NULL THEN
+        RETURN format('job %s has no readable headers: say its type', of_job);
+    END IF;
+    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
+         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
+        RETURN format('job %s is unique by "%s", and another one with this text is not over', of_job,
+                      j.unique_key);
+    END IF;
+    UPDATE skald.job SET state = 'replaced', holds = false, due_at = 'infinity', ended_at = skald.now()
+     WHERE id = of_job;
+    -- The same place in the order of its key: a follower's by position, a queue's by begins_at.
+    INSERT INTO skald.job (follower, queue, partition, position, sequence, state, due_at, message_id, type,
+                           key, body, source, content_type, published_at, correlation_id, causation_id,
+                           traceparent, tracestate, headers, priority, begins_at, unique_key, replaces)
+    VALUES (j.follower, j.queue, j.partition, j.position, j.sequence,
+            CASE WHEN j.queue IS NULL THEN 'parked' ELSE 'waiting' END, skald.now(), new_id,
+            coalesce(new_type, j.type), coalesce(new_key, j.key, ''), new_body, j.source,
+            'application/protobuf', j.published_at, j.correlation_id, j.causation_id, j.traceparent,
+            j.tracestate, j.headers, j.priority, j.begins_at, j.unique_key, j.id)
+    RETURNING id INTO made;
+    INSERT INTO skald.audit (actor, action, object, reason, detail)
+    VALUES (actor, 'edit', 'job ' || of_job, reason, 'replaced by job ' || made);
+    RETURN 'ok';
+END
+$$;
+COMMENT ON FUNCTION skald.job_edit IS 'Lets a job run with another body, as a new job in its place.';
+
+-- --- bulk operations -------------------------------------------------------------------------------
+
+-- Refuses a filter that would not mean what its writer thinks it means.
+CREATE FUNCTION skald.job_filter_check(filter jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    wrong text;
+BEGIN
+    IF jsonb_typeof(filter) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'skald: a filter of jobs is a JSON object, not %', coalesce(jsonb_typeof(filter), 'NULL')
+            USING ERRCODE = 'SK003', HINT = 'The object {} means all dead jobs.';
+    END IF;
+    SELECT name INTO wrong FROM jsonb_object_keys(filter) AS name
+     WHERE name NOT IN ('subscription', 'fingerprint', 'type', 'key', 'error_class', 'sqlstate', 'since',
+                        'until', 'ids');
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'skald: a filter of jobs has no field "%"', wrong
+            USING ERRCODE = 'SK003', HINT = 'There are subscription, fingerprint, type, key, error_class, '
+                'sqlstate, since, until and ids.';
+    END IF;
+    SELECT name INTO wrong FROM jsonb_each(filter) AS f (name, value)
+     WHERE jsonb_typeof(value) <> CASE name WHEN 'ids' THEN 'array' ELSE 'string' END;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'skald: field "%" of a filter of jobs is %', wrong, jsonb_typeof(filter -> wrong)
+            USING ERRCODE = 'SK003', HINT = 'ids is an array of numbers, all others are strings.';
+    END IF;
+    IF EXISTS (SELECT FROM jsonb_array_elements(filter -> 'ids') AS id WHERE jsonb_typeof(id) <> 'number') THEN
+        RAISE EXCEPTION 'skald: ids of a filter of jobs are not all numbers'
+            USING ERRCODE = 'SK003', HINT = 'They are numbers of skald.job.id.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION skald.job_filter_check IS 'Raises SK003 for a filter that skald.job_select does not understand.';
+
+-- The dead jobs that fit all fields of the filter: subscription, fingerprint, type, key, error_class,
+-- sqlstate (texts that are equal), since (died then or later), until (died earlier), ids (an array).
+CREATE FUNCTION skald.job_select(filter jsonb) RETURNS SETOF bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    of_subscription text := filter ->> 'subscription';
+    of_fingerprint  text := filter ->> 'fingerprint';
+    of_type         text := filter ->> 'type';
+    of_key          text := filter ->> 'key';
+    of_class        text := filter ->> 'error_class';
+    of_sqlstate     text := filter ->> 'sqlstate';
+    since           timestamptz;
+    until           timestamptz;
+    ids             bigint[];
+BEGIN
+    PERFORM skald.job_filter_check(filter);
+    since := filter ->> 'since';
+    until := filter ->> 'until';
+    IF filter ? 'ids' THEN
+        ids := ARRAY(SELECT id::bigint FROM jsonb_array_elements_text(filter -> 'ids') AS id);
+    END IF;
+    -- Planned for what is given, so that an absent field costs nothing.
+    RETURN QUERY
+    SELECT j.id FROM skald.job AS j
+     WHERE j.state = 'dead'
+       AND (of_subscription IS NULL OR coalesce(j.follower, j.queue) = of_subscription)
+       AND (of_fingerprint IS NULL OR j.fingerprint = of_fingerprint)
+       AND (of_type IS NULL OR j.type = of_type)
+       AND (of_key IS NULL OR j.key = of_key)
+       AND (of_class IS NULL OR j.error_class = of_class)
+       AND (of_sqlstate IS NULL OR j.sqlstate = of_sqlstate)
+       AND (since IS NULL OR coalesce(j.ended_at, j.created_at) >= since)
+       AND (until IS NULL OR coalesce(j.ended_at, j.created_at) < until)
+       AND (ids IS NULL OR j.id = ANY (ids))
+     ORDER BY j.id;
+END
+$$;
+COMMENT ON FUNCTION skald.job_select IS 'Ids of the dead jobs that a filter means.';
+
+CREATE FUNCTION skald.operation_preview(filter jsonb)
+RETURNS TABLE (subscription text, fingerprint text, type text, error_class text, sqlstate text,
+               reason text, jobs bigint, keys bigint, first_at timestamptz, last_at timestamptz)
+LANGUAGE sql AS $$
+    SELECT coalesce(j.follower, j.queue), j.fingerprint, j.type, j.error_class, j.sqlstate,
+           (array_agg(j.reason ORDER BY j.id DESC))[1], count(*), count(DISTINCT j.key),
+           min(j.ended_at), max(j.ended_at)
+      FROM skald.job AS j
+     WHERE j.id IN (SELECT skald.job_select(filter))
+     GROUP BY coalesce(j.follower, j.queue), j.fingerprint, j.type, j.error_class, j.sqlstate
+     ORDER BY count(*) DESC, 1, 2
+$$;
+COMMENT ON FUNCTION skald.operation_preview IS 'What an operation with this filter would change, by groups.';
+
+-- Freezes the set that the filter means now. The keeper works it off, in the order of the ids.
+CREATE FUNCTION skald.operation_begin(action text, filter jsonb, actor text, reason text,
+                                      rate double precision DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+    made   bigint;
+    frozen bigint;
+BEGIN
+    IF coalesce(btrim(actor), '') = '' OR coalesce(btrim(reason), '') = '' THEN
+        RAISE EXCEPTION 'skald: a bulk operation names who does it, and why' USING ERRCODE = 'SK003',
+            HINT = 'Both are kept in skald.audit; give actor and reason.';
+    END IF;
+    INSERT INTO skald.operation (action, filter, actor, reason, rate)
+    VALUES (action, filter::text, actor, reason, rate) RETURNING id INTO made;
+    INSERT INTO skald.operation_item (operation, job) SELECT made, job FROM skald.job_select(filter) AS job;
+    GET DIAGNOSTICS frozen = ROW_COUNT;
+    UPDATE skald.operation AS o
+       SET total = frozen, moved_at = skald.now(),
+           state = CASE frozen WHEN 0 THEN 'done' ELSE 'running' END,
+           ended_at = CASE frozen WHEN 0 THEN skald.now() END
+     WHERE o.id = made;
+    INSERT INTO skald.audit (actor, action, object, reason, detail)
+    VALUES (actor, 'begin ' || action, 'operation ' || made, reason, frozen || ' jobs, ' || filter);
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION skald.operation_begin IS
+    'Begins a bulk replay or discard of the dead jobs a filter means; the id of the operation.';
+
+CREATE FUNCTION skald.operation_stop(of_operation bigint, actor text, reason text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    o skald.operation;
+BEGIN
+    SELECT * INTO o FROM skald.operation WHERE id = of_operation FOR UPDATE;
+    IF o.id IS NULL THEN
+        RETURN 'there is no operation ' || of_operation;
+    END IF;
+    IF o.state <> 'running' THEN
+        RETURN format('operation %s is %s already', of_operation, o.state);
+    END IF;
+    UPDATE skald.operation SET state = 'stopped', ended_at = skald.now() WHERE id = of_operation;
+    INSERT INTO skald.audit (actor, action, object, reason, detail)
+    VALUES (actor, 'stop', 'operation ' || of_operation, reason,
+            format('after %s of %s jobs', o.succeeded + o.refused, o.total));
+    RETURN 'ok';
+END
+$$;
+COMMENT ON FUNCTION skald.operation_stop IS 'Stops a bulk operation; what it has done stays done.';
+
+-- One job of an operation: 'ok', or why it was refused. Only what is still dead is touched.
+CREATE FUNCTION skald.operation_apply(of_job bigint, action text, actor text, reason text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    now_is text;
+BEGIN
+    SELECT state INTO now_is FROM skald.job WHERE id = of_job FOR UPDATE;
+    IF now_is <> 'dead' THEN
+        RETURN format('job %s is %s by now', of_job, now_is);
+    END IF;
+    IF action = 'replay' THEN
+        RETURN skald.job_replay(of_job, actor, reason);
+    END IF;
+    RETURN skald.job_discard(of_job, actor, reason);
+EXCEPTION WHEN integrity_constraint_violation THEN
+    RETURN SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION skald.operation_apply IS 'What a bulk operation does with one job.';
+
+-- Works off the next `count_max` jobs of an operation whose row the caller has locked; how many there
+-- were. Each ends a subtransaction: 50 at a time are no burden for others.
+CREATE FUNCTION skald.operation_work(of_operation bigint, count_max integer, tokens_left double precision)
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    o       skald.operation;
+    item    bigint;
+    answer  text;
+    worked  integer := 0;
+    good    integer := 0;
+BEGIN
+    SELECT * INTO o FROM skald.operation WHERE id = of_operation AND state = 'running' FOR UPDATE;
+    IF o.id IS NULL THEN
+        RETURN 0;
+    END IF;
+    FOR item IN SELECT i.job FROM skald.operation_item AS i
+                 WHERE i.operation = of_operation AND i.done_at IS NULL ORDER BY i.job LIMIT count_max LOOP
+        answer := skald.operation_apply(item, o.action, o.actor,
+                                        format('%s (operation %s)', o.reason, of_operation));
+        UPDATE skald.operation_item SET result = answer, done_at = skald.now()
+         WHERE operation = of_operation AND job = item;
+        worked := worked + 1;
+        good := good + (answer = 'ok')::integer;
+    END LOOP;
+    UPDATE skald.operation
+       SET succeeded = succeeded + good, refused = refused + worked - good, tokens = tokens_left,
+           moved_at = skald.now()
+     WHERE id = of_operation;
+    UPDATE skald.operation SET state = 'done', ended_at = skald.now()
+     WHERE id = of_operation
+       AND NOT EXISTS (SELECT FROM skald.operation_item
+                        WHERE operation = of_operation AND done_at IS NULL);
+    RETURN worked;
+END
+$$;
+COMMENT ON FUNCTION skald.operation_work IS 'The keeper''s part of a bulk operation: the next few jobs.';
 
 -- --- what people look at ---------------------------------------------------------------------------
 

@@ -107,6 +107,18 @@ skald_status skald_new_job_compose(skald_new_job *out, const char *queue,
     return status;
 }
 
+skald_new_job skald_new_job_delayed(const skald_message *event,
+                                    const skald_publish_options *options)
+{
+    return (skald_new_job){
+        .queue = SKALD_DELAYED_QUEUE,
+        .message = *event,
+        .priority = priority_stored(SKALD_PRIORITY_NORMAL),
+        .delay_ms = options->delay_ms,
+        .at_us = options->at_us,
+    };
+}
+
 /* Without an answer it is another service's database. */
 static skald_status written_read(const skald_rows *rows, const char *service, char id[37],
                                  skald_error *error)

@@ -29,6 +29,15 @@ skald_status skald_new_job_compose(skald_new_job *out, const char *queue,
                                    const skald_message *parent, uint32_t partitions,
                                    skald_arena *arena, skald_error *error);
 
+/* Messages that are published later wait in this queue, which needs no program: the keeper moves
+ * them to the outbox (keeper/delayed.c). */
+#define SKALD_DELAYED_QUEUE "@publish"
+
+/* The job as which `event`, composed with `options`, waits until it is published. Borrows from it.
+ */
+skald_new_job skald_new_job_delayed(const skald_message *event,
+                                    const skald_publish_options *options);
+
 /* Puts one job into a queue of `service` on the user's connection; `id` (NULL: not wanted) receives
  * the id of the job, which is another's when it is unique and there already. SKALD_NOT_FOUND: there
  * is no such queue. */

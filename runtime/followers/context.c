@@ -106,8 +106,8 @@ static skald_status query_outside(skald_context *context, skald_rows **rows, con
     }
     skald_status status = skald_pipeline_check(sql, count, params, error);
     if (status == SKALD_OK && context->own == NULL)
-        status = skald_pg_open(&context->own, context->hub->database, context->hub->application,
-                               error);
+        status =
+            skald_pg_open(&context->own, context->hub->database, context->hub->application, error);
     return status == SKALD_OK ? skald_pg_run(context->own, rows, sql, count, params, error)
                               : status;
 }
@@ -122,16 +122,29 @@ skald_status skald_query_params(skald_context *context, struct pg_result **resul
         return skald_context_failed(context, &error);
     }
     skald_rows *rows = NULL;
-    const skald_status status =
-        context->effects != NULL
-            ? query_outside(context, &rows, sql, count, params, &error)
-            : skald_pipeline_query(context->pipeline, context->owner, &rows, sql, count, params,
-                                   &error);
+    const skald_status status = context->effects != NULL
+                                    ? query_outside(context, &rows, sql, count, params, &error)
+                                    : skald_pipeline_query(context->pipeline, context->owner, &rows,
+                                                           sql, count, params, &error);
     if (status != SKALD_OK)
         return skald_context_failed(context, &error);
     context->results[context->result_count++] = rows;
     *result = rows;
     return SKALD_OK;
+}
+
+/* Until it is published it is a job; the keeper of this process looks for it sooner. */
+static skald_status delayed_add(skald_context *context, const skald_message *event,
+                                const skald_publish_options *options, skald_error *error)
+{
+    const skald_new_job job = skald_new_job_delayed(event, options);
+    atomic_fetch_add(&context->hub->tally.delayed, 1);
+    if (context->effects != NULL)
+        return skald_effects_job(context->effects, &context->memory, &job, error);
+    const skald_status status = skald_job_writer_add(context->jobs, &job);
+    return status == SKALD_OK
+               ? status
+               : skald_error_set(error, status, "no memory for an event that is published later");
 }
 
 skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *event,
@@ -141,7 +154,9 @@ skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *
     skald_message message;
     skald_status status = skald_compose(&message, event, options, &context->item->message,
                                         context->hub->partitions, &context->memory, &error);
-    if (status == SKALD_OK && context->effects != NULL) {
+    if (status == SKALD_OK && skald_publish_waits(options)) {
+        status = delayed_add(context, &message, options, &error);
+    } else if (status == SKALD_OK && context->effects != NULL) {
         status = skald_effects_event(context->effects, &context->memory, &message, &error);
     } else if (status == SKALD_OK) {
         status = skald_outbox_writer_add(context->writer, &message);

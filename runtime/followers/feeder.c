@@ -128,7 +128,8 @@ static bool register_all(skald_feeder *feeder)
         if (status == SKALD_OK) {
             outage_over(feeder);
             skald_follower_lanes_init(follower, partitions);
-            skald_leases_add(follower->hub->leases, follower);
+            const skald_duty duty = skald_follower_duty(follower);
+            skald_leases_add(follower->hub->leases, &duty);
             return true;
         }
         outage_wait(feeder, &error, attempt);

@@ -1,6 +1,7 @@
 /* Which handler, which lane: the dispatching between streams and workers. */
 #include "followers/follower.h"
 #include "followers/feeder.h"
+#include "followers/report.h"
 #include "followers/suspects.h"
 #include "followers/worker.h"
 
@@ -43,9 +44,9 @@ void skald_follower_lanes_init(skald_follower *follower, uint32_t partitions)
     }
 }
 
-void skald_follower_taken(skald_follower *follower, uint32_t partition, int64_t epoch,
-                          int64_t position)
+static void lane_taken(void *user, uint32_t partition, int64_t epoch, int64_t position)
 {
+    skald_follower *follower = user;
     skald_lane *lane = &follower->lanes[partition];
     skald_worker_lock(lane->worker);
     skald_lane_take(lane, epoch, position);
@@ -54,16 +55,18 @@ void skald_follower_taken(skald_follower *follower, uint32_t partition, int64_t 
     skald_feeder_rewind(follower->feeder);
 }
 
-void skald_follower_lost(skald_follower *follower, uint32_t partition)
+static void lane_lost(void *user, uint32_t partition)
 {
+    skald_follower *follower = user;
     skald_lane *lane = &follower->lanes[partition];
     skald_worker_lock(lane->worker);
     skald_lane_lose(lane);
     skald_worker_unlock(lane->worker);
 }
 
-bool skald_follower_leave(skald_follower *follower, uint32_t partition)
+static bool lane_leave(void *user, uint32_t partition)
 {
+    skald_follower *follower = user;
     skald_lane *lane = &follower->lanes[partition];
     skald_worker_lock(lane->worker);
     lane->leaving = true;
@@ -72,6 +75,24 @@ bool skald_follower_leave(skald_follower *follower, uint32_t partition)
         skald_lane_lose(lane);
     skald_worker_unlock(lane->worker);
     return idle;
+}
+
+static void lanes_reached(void *user, const skald_positions *positions)
+{
+    skald_report_reached(user, positions);
+}
+
+skald_duty skald_follower_duty(skald_follower *follower)
+{
+    return (skald_duty){
+        .name = follower->name,
+        .partitions = follower->partitions,
+        .user = follower,
+        .taken = lane_taken,
+        .lost = lane_lost,
+        .leave = lane_leave,
+        .reached = lanes_reached,
+    };
 }
 
 /* The partition a message belongs to; one that cannot be told counts to the first. */

@@ -5,6 +5,7 @@
 
 #include "followers/hub.h"
 #include "followers/lane.h"
+#include "leases/leases.h"
 
 #include <pthread.h>
 #include <skald/partition.h>
@@ -49,13 +50,9 @@ skald_status skald_follower_add(skald_follower *follower, const skald_handler *h
 /* Divides the lanes among the workers. */
 void skald_follower_lanes_init(skald_follower *follower, uint32_t partitions);
 
-/* Leases call these; any thread. `taken` begins (again) at `position`; `lost` drops everything;
- * `leave` answers true when the lane may be given back now, and takes nothing new in from then on.
- */
-void skald_follower_taken(skald_follower *follower, uint32_t partition, int64_t epoch,
-                          int64_t position);
-void skald_follower_lost(skald_follower *follower, uint32_t partition);
-bool skald_follower_leave(skald_follower *follower, uint32_t partition);
+/* What is leased of it, once its lanes are made. When a lane is taken it begins (again) behind the
+ * position; when it is lost it drops everything; when it shall be left it takes nothing new in. */
+skald_duty skald_follower_duty(skald_follower *follower);
 
 /* Offers a message read from the stream or the outbox to the lane it belongs to. `trouble` says why
  * its headers cannot be read (NULL: they could). */

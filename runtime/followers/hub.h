@@ -25,6 +25,7 @@ typedef struct skald_tally {
     atomic_uint_fast64_t set_aside;
     atomic_uint_fast64_t dead;
     atomic_uint_fast64_t batches;
+    atomic_uint_fast64_t delayed; /* messages written that are published later */
     atomic_uint_fast64_t jobs_done;
     atomic_uint_fast64_t jobs_failed;
 } skald_tally;

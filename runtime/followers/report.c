@@ -5,16 +5,16 @@
 
 #include <stdio.h>
 
-void skald_report_reached(skald_nats *nats, const char *service, const skald_follower *follower,
-                          const skald_positions *positions)
+void skald_report_reached(const skald_follower *follower, const skald_positions *positions)
 {
+    skald_nats *nats = follower->hub->nats;
     if (nats == NULL || follower->direct || follower->options.foreign)
         return;
     int64_t reached[SKALD_PARTITIONS_MAX];
     for (uint32_t i = 0; i < positions->count; i++)
         reached[i] = positions->rows[i].position;
     Skald__V1__ReachedReport report = SKALD__V1__REACHED_REPORT__INIT;
-    report.service = (char *)(uintptr_t)service;
+    report.service = (char *)(uintptr_t)follower->hub->name;
     report.follower = (char *)(uintptr_t)follower->name;
     report.positions = reached;
     report.n_positions = positions->count;

@@ -7,7 +7,6 @@
 
 /* Sends a ReachedReport; it may be lost, the next one comes soon. Nothing without NATS, for a
  * direct follower, whose positions the relay sees itself, and for a foreign stream. */
-void skald_report_reached(skald_nats *nats, const char *service, const skald_follower *follower,
-                          const skald_positions *positions);
+void skald_report_reached(const skald_follower *follower, const skald_positions *positions);
 
 #endif

@@ -3,11 +3,12 @@
 #include "assignment.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
-#include "followers/report.h"
 #include "leases/rows.h"
 #include "supervisor/hand.h"
 
 #include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,9 @@ enum {
     BUSY_LOOK_MS = 20,   /* how soon to look again at a partition that is given when it is idle */
 };
 
-/* Something that is shared among the processes: a follower, or the relay (follower NULL). */
+/* What this process knows of a duty. */
 typedef struct duty {
-    const char *name;
-    skald_follower *follower;
-    uint32_t partitions;
+    skald_duty is;
     int64_t epochs[SKALD_PARTITIONS_MAX]; /* of what we hold; -1: not held */
     bool doubts[SKALD_PARTITIONS_MAX];    /* guarded by the mutex */
     bool leaving[SKALD_PARTITIONS_MAX];   /* told to leave, not idle yet */
@@ -44,7 +43,6 @@ struct skald_leases {
     uint64_t leave_deadline_ms;
 
     atomic_uint_fast64_t held;
-    atomic_bool relay_leads;
 
     /* The thread's own. */
     skald_pg *pg;
@@ -64,21 +62,17 @@ void skald_leases_application(char out[SKALD_APPLICATION_SIZE], const char *serv
 
 /* --- duties -------------------------------------------------------------------------------- */
 
-static void duty_add(skald_leases *leases, const char *name, skald_follower *follower,
-                     uint32_t partitions)
+void skald_leases_add(skald_leases *leases, const skald_duty *of)
 {
+    assert(of->partitions >= 1 && of->partitions <= SKALD_PARTITIONS_MAX);
     duty *added = calloc(1, sizeof *added);
-    assert(added != NULL && leases->duty_count < DUTIES_MAX);
-    *added = (duty){.name = name, .follower = follower, .partitions = partitions};
-    for (uint32_t i = 0; i < partitions; i++)
+    assert(added != NULL);
+    added->is = *of;
+    for (uint32_t i = 0; i < of->partitions; i++)
         added->epochs[i] = -1;
-    leases->duties[leases->duty_count++] = added;
-}
-
-void skald_leases_add(skald_leases *leases, skald_follower *follower)
-{
     pthread_mutex_lock(&leases->mutex);
-    duty_add(leases, follower->name, follower, follower->partitions);
+    assert(leases->duty_count < DUTIES_MAX);
+    leases->duties[leases->duty_count++] = added;
     leases->woken = true;
     pthread_cond_broadcast(&leases->condition);
     pthread_mutex_unlock(&leases->mutex);
@@ -86,9 +80,7 @@ void skald_leases_add(skald_leases *leases, skald_follower *follower)
 
 static void held_count(skald_leases *leases, const duty *changed, int by)
 {
-    if (changed->follower == NULL)
-        atomic_store(&leases->relay_leads, by > 0);
-    else
+    if (changed->is.name[0] != '@')
         atomic_fetch_add(&leases->held, (uint64_t)(int64_t)by);
 }
 
@@ -100,10 +92,7 @@ static void partition_taken(skald_leases *leases, duty *taken, uint32_t partitio
     taken->epochs[partition] = row->epoch;
     taken->leaving[partition] = false;
     skald_crash_here(SKALD_CRASH_LEASE_TAKEN);
-    if (taken->follower != NULL)
-        skald_follower_taken(taken->follower, partition, row->epoch, row->position);
-    else
-        skald_relay_lead(leases->options.relay, true);
+    taken->is.taken(taken->is.user, partition, row->epoch, row->position);
 }
 
 static void partition_lost(skald_leases *leases, duty *lost, uint32_t partition)
@@ -113,10 +102,7 @@ static void partition_lost(skald_leases *leases, duty *lost, uint32_t partition)
     held_count(leases, lost, -1);
     lost->epochs[partition] = -1;
     lost->leaving[partition] = false;
-    if (lost->follower != NULL)
-        skald_follower_lost(lost->follower, partition);
-    else
-        skald_relay_lead(leases->options.relay, false);
+    lost->is.lost(lost->is.user, partition);
 }
 
 /* --- the turn ------------------------------------------------------------------------------ */
@@ -124,12 +110,12 @@ static void partition_lost(skald_leases *leases, duty *lost, uint32_t partition)
 /* Which processes take part is written with every sign of life. */
 static skald_status renew(skald_leases *leases, skald_error *error)
 {
-    char followers[DUTIES_MAX * (SKALD_FOLLOWER_NAME_SIZE + 4)] = "{";
+    char followers[DUTIES_MAX * (SKALD_DUTY_NAME_SIZE + 4)] = "{";
     size_t used = 1;
     pthread_mutex_lock(&leases->mutex);
     for (uint32_t i = 0; i < leases->duty_count && !leases->leaving; i++)
         used += (size_t)snprintf(followers + used, sizeof followers - used, "%s\"%s\"",
-                                 i == 0 ? "" : ",", leases->duties[i]->name);
+                                 i == 0 ? "" : ",", leases->duties[i]->is.name);
     pthread_mutex_unlock(&leases->mutex);
     snprintf(followers + used, sizeof followers - used, "}");
     /* Another process looks up to one turn after the expiry: together that is the lease time. */
@@ -163,12 +149,12 @@ static bool row_is_ours(const skald_leases *leases, uint32_t partition)
 /* What the database says may differ from what we believe: somebody took it while we slept. */
 static void beliefs_correct(skald_leases *leases, duty *checked)
 {
-    for (uint32_t i = 0; i < checked->partitions; i++) {
+    for (uint32_t i = 0; i < checked->is.partitions; i++) {
         const skald_position_row *row = &leases->positions.rows[i];
         if (checked->epochs[i] >= 0 &&
             (!row_is_ours(leases, i) || row->epoch != checked->epochs[i])) {
             skald_log_say(leases->options.log, SKALD_LOG_WARNING, "LEASE-LOST",
-                          "partition %u of \"%s\" has another owner now", i, checked->name);
+                          "partition %u of \"%s\" has another owner now", i, checked->is.name);
             partition_lost(leases, checked, i);
         }
     }
@@ -176,7 +162,7 @@ static void beliefs_correct(skald_leases *leases, duty *checked)
 
 static skald_status doubts_settle(skald_leases *leases, duty *doubted, skald_error *error)
 {
-    for (uint32_t i = 0; i < doubted->partitions; i++) {
+    for (uint32_t i = 0; i < doubted->is.partitions; i++) {
         pthread_mutex_lock(&leases->mutex);
         const bool doubt = doubted->doubts[i];
         doubted->doubts[i] = false;
@@ -184,10 +170,10 @@ static skald_status doubts_settle(skald_leases *leases, duty *doubted, skald_err
         if (!doubt || doubted->epochs[i] < 0)
             continue;
         skald_taken taken;
-        const skald_status status = skald_position_retake(&taken, leases->pg, doubted->name, i,
+        const skald_status status = skald_position_retake(&taken, leases->pg, doubted->is.name, i,
                                                           leases->options.process_id, error);
         if (status != SKALD_OK) {
-            skald_leases_doubt(leases, doubted->follower, i);
+            skald_leases_doubt(leases, doubted->is.user, i);
             return status;
         }
         if (taken.taken)
@@ -205,9 +191,9 @@ static skald_status partition_take(skald_leases *leases, duty *wanted, uint32_t 
     /* Ours by name but not in our memory: after a moment of expiry, say. */
     const skald_status status =
         row_is_ours(leases, partition)
-            ? skald_position_retake(&taken, leases->pg, wanted->name, partition,
+            ? skald_position_retake(&taken, leases->pg, wanted->is.name, partition,
                                     leases->options.process_id, error)
-            : skald_position_take(&taken, leases->pg, wanted->name, partition,
+            : skald_position_take(&taken, leases->pg, wanted->is.name, partition,
                                   leases->options.process_id, error);
     if (status == SKALD_OK && taken.taken)
         partition_taken(leases, wanted, partition, &taken);
@@ -220,13 +206,13 @@ static skald_status partition_give(skald_leases *leases, duty *given, uint32_t p
     if (given->epochs[partition] < 0)
         return SKALD_OK;
     given->leaving[partition] = true;
-    if (given->follower != NULL && !skald_follower_leave(given->follower, partition)) {
+    if (given->is.leave != NULL && !given->is.leave(given->is.user, partition)) {
         leases->busy = true;
         return SKALD_OK;
     }
     const int64_t epoch = given->epochs[partition];
     partition_lost(leases, given, partition);
-    const skald_status status = skald_position_give(leases->pg, given->name, partition,
+    const skald_status status = skald_position_give(leases->pg, given->is.name, partition,
                                                     leases->options.process_id, epoch, error);
     skald_crash_here(SKALD_CRASH_LEASE_GIVEN);
     return status;
@@ -236,21 +222,21 @@ static void moves_decide(skald_leases *leases, const duty *shared, bool leaving,
                          skald_assignment_move *moves)
 {
     int32_t holders[SKALD_PARTITIONS_MAX];
-    for (uint32_t i = 0; i < shared->partitions; i++)
+    for (uint32_t i = 0; i < shared->is.partitions; i++)
         holders[i] = process_number(&leases->processes, leases->positions.rows[i].holder);
     const int32_t self = process_number(&leases->processes, leases->options.process_id);
     /* Leaving, or not seen as living in this very moment: then nothing is taken. */
     if (self < 0 && !leaving) {
-        for (uint32_t i = 0; i < shared->partitions; i++)
+        for (uint32_t i = 0; i < shared->is.partitions; i++)
             moves[i] = SKALD_ASSIGNMENT_KEEP;
         return;
     }
     const skald_assignment_input input = {
-        .partition_count = shared->partitions,
+        .partition_count = shared->is.partitions,
         .holders = holders,
         .process_count = leases->processes.count == 0 ? 1 : leases->processes.count,
         .self = self < 0 ? 0 : (uint32_t)self,
-        .offset = name_hash(shared->name),
+        .offset = name_hash(shared->is.name),
         .leaving = leaving,
     };
     skald_assignment_decide(&input, moves);
@@ -271,26 +257,26 @@ static skald_status move_make(skald_leases *leases, duty *shared, uint32_t parti
 
 static skald_status duty_turn(skald_leases *leases, duty *shared, bool leaving, skald_error *error)
 {
-    skald_status status = skald_processes_load(&leases->processes, leases->pg, shared->name, error);
+    skald_status status =
+        skald_processes_load(&leases->processes, leases->pg, shared->is.name, error);
     if (status == SKALD_OK)
-        status = skald_positions_load(&leases->positions, leases->pg, shared->name, error);
+        status = skald_positions_load(&leases->positions, leases->pg, shared->is.name, error);
     if (status != SKALD_OK)
         return status;
-    if (leases->positions.count != shared->partitions)
+    if (leases->positions.count != shared->is.partitions)
         return skald_error_set(error, SKALD_SCHEMA,
-                               "follower \"%s\" has %u rows in skald.position, %u are needed",
-                               shared->name, leases->positions.count, shared->partitions);
+                               "duty \"%s\" has %u rows in skald.position, %u are needed",
+                               shared->is.name, leases->positions.count, shared->is.partitions);
     beliefs_correct(leases, shared);
     skald_assignment_move moves[SKALD_PARTITIONS_MAX];
     moves_decide(leases, shared, leaving, moves);
-    for (uint32_t i = 0; i < shared->partitions && status == SKALD_OK; i++)
+    for (uint32_t i = 0; i < shared->is.partitions && status == SKALD_OK; i++)
         status = move_make(leases, shared, i, moves[i], leaving, error);
     if (status == SKALD_OK)
         status = doubts_settle(leases, shared, error);
     /* One process speaks for all of them: the one that has the first partition. */
-    if (status == SKALD_OK && shared->follower != NULL && shared->epochs[0] >= 0)
-        skald_report_reached(leases->options.nats, leases->options.service, shared->follower,
-                             &leases->positions);
+    if (status == SKALD_OK && shared->is.reached != NULL && shared->epochs[0] >= 0)
+        shared->is.reached(shared->is.user, &leases->positions);
     return status;
 }
 
@@ -402,8 +388,6 @@ skald_status skald_leases_open(skald_leases **out, const skald_leases_options *o
     leases->options = *options;
     pthread_mutex_init(&leases->mutex, NULL);
     skald_clock_condition_init(&leases->condition);
-    if (options->relay != NULL)
-        duty_add(leases, SKALD_RELAY_FOLLOWER, NULL, 1);
     *out = leases;
     return SKALD_OK;
 }
@@ -416,11 +400,11 @@ skald_status skald_leases_start(skald_leases *leases, skald_error *error)
     return SKALD_OK;
 }
 
-void skald_leases_doubt(skald_leases *leases, skald_follower *follower, uint32_t partition)
+void skald_leases_doubt(skald_leases *leases, const void *user, uint32_t partition)
 {
     pthread_mutex_lock(&leases->mutex);
     for (uint32_t i = 0; i < leases->duty_count; i++) {
-        if (leases->duties[i]->follower == follower)
+        if (leases->duties[i]->is.user == user)
             leases->duties[i]->doubts[partition] = true;
     }
     leases->woken = true;
@@ -447,11 +431,6 @@ bool skald_leases_leave(skald_leases *leases, uint64_t wait_ms)
 uint64_t skald_leases_held(const skald_leases *leases)
 {
     return atomic_load(&leases->held);
-}
-
-bool skald_leases_relay_leads(const skald_leases *leases)
-{
-    return atomic_load(&leases->relay_leads);
 }
 
 void skald_leases_close(skald_leases *leases)

@@ -5,6 +5,7 @@
 #include "codec/encode.h"
 #include "event/headers.h"
 
+#include <inttypes.h>
 #include <skald/partition.h>
 #include <string.h>
 
@@ -79,7 +80,21 @@ static skald_status options_check(const skald_publish_options *options, skald_er
     if (options->header_count > 0 && options->headers == NULL)
         return skald_error_set(error, SKALD_INVALID, "header_count is %zu, but headers is NULL",
                                options->header_count);
+    if (options->delay_ms > 0 && options->at_us != 0)
+        return skald_error_set(error, SKALD_INVALID,
+                               "a message is published after delay_ms or at at_us, not both: leave "
+                               "one of them 0");
+    if (options->at_us < 0 || options->delay_ms > SKALD_DELAY_MS_MAX)
+        return skald_error_set(error, SKALD_INVALID,
+                               "a message is to be published in %" PRIu64 " ms or at %" PRId64
+                               " us, which is before 1970 or in more than ten years",
+                               options->delay_ms, options->at_us);
     return SKALD_OK;
+}
+
+bool skald_publish_waits(const skald_publish_options *options)
+{
+    return options != NULL && (options->delay_ms > 0 || options->at_us > 0);
 }
 
 skald_status skald_compose(skald_message *out, const ProtobufCMessage *event,

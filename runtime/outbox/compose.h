@@ -15,4 +15,8 @@ skald_status skald_compose(skald_message *out, const ProtobufCMessage *event,
                            const skald_publish_options *options, const skald_message *parent,
                            uint32_t partitions, skald_arena *arena, skald_error *error);
 
+/* Is it published later, and so written as a job (effects/enqueue.h) instead of an outbox row? For
+ * options that skald_compose has accepted; NULL: none. */
+bool skald_publish_waits(const skald_publish_options *options);
+
 #endif

@@ -350,6 +350,11 @@ void skald_relay_lead(skald_relay *relay, bool leads)
     skald_bell_ring(relay->options.bell);
 }
 
+bool skald_relay_leads(const skald_relay *relay)
+{
+    return atomic_load(&relay->leads);
+}
+
 int64_t skald_relay_confirmed(const skald_relay *relay)
 {
     return atomic_load(&relay->confirmed);

@@ -40,6 +40,9 @@ skald_status skald_relay_open(skald_relay **out, const skald_relay_options *opti
  * flight, briefly, and publishes nothing more. Any thread. */
 void skald_relay_lead(skald_relay *relay, bool leads);
 
+/* Was it told to lead? Any thread. */
+bool skald_relay_leads(const skald_relay *relay);
+
 /* The position up to which the stream has confirmed, or -1 when unknown. Any thread. */
 int64_t skald_relay_confirmed(const skald_relay *relay);
 

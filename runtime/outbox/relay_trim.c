@@ -39,7 +39,7 @@ static skald_status range_find(int64_t *first, skald_relay *relay, skald_error *
         " AND NOT EXISTS (SELECT 1 FROM skald.outbox AS o"
         " JOIN skald.position AS p ON p.partition = o.partition AND p.position < o.position"
         " JOIN skald.follower AS f ON f.name = p.follower AND f.stream = $3"
-        " AND f.name <> '@relay'"
+        " AND f.name NOT LIKE '@%'"
         " WHERE o.position >= first_position AND o.position < end_position)",
         skald_relay_confirmed(relay), relay->options.retention_seconds, relay->options.service);
     if (status == SKALD_OK && skald_rows_count(rows) > 0)

@@ -40,21 +40,22 @@ static skald_status owner_claim(skald_service *service, skald_pg *pg, skald_erro
     return status;
 }
 
-/* The relay is leased like a follower, so it has rows like one. */
-static skald_status relay_register(const skald_service *service, skald_pg *pg, skald_error *error)
+/* The relay and the keeper are leased like followers, so they have rows like one. */
+static skald_status leader_register(const skald_service *service, skald_pg *pg, const char *name,
+                                    skald_error *error)
 {
     const skald_status status =
         skald_pg_do(pg, NULL, error,
                     "INSERT INTO skald.follower (name, stream, partitions) VALUES ($1, $2, 1)"
                     " ON CONFLICT DO NOTHING",
-                    SKALD_RELAY_FOLLOWER, service->name);
+                    name, service->name);
     if (status != SKALD_OK)
         return status;
     return skald_pg_do(
         pg, NULL, error,
         "INSERT INTO skald.position (follower, partition, position) VALUES ($1, 0, 0)"
         " ON CONFLICT DO NOTHING",
-        SKALD_RELAY_FOLLOWER);
+        name);
 }
 
 skald_status skald_identity_check(skald_service *service, skald_pg *pg, skald_error *error)
@@ -65,7 +66,9 @@ skald_status skald_identity_check(skald_service *service, skald_pg *pg, skald_er
     if (status == SKALD_OK)
         status = owner_claim(service, pg, error);
     if (status == SKALD_OK)
-        status = relay_register(service, pg, error);
+        status = leader_register(service, pg, SKALD_RELAY_FOLLOWER, error);
+    if (status == SKALD_OK)
+        status = leader_register(service, pg, SKALD_KEEPER_FOLLOWER, error);
     if (status == SKALD_OK)
         status = skald_pg_do(pg, NULL, error, "SELECT skald.outbox_extend()");
     return status;

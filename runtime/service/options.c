@@ -52,6 +52,7 @@ static skald_status limits_check(const skald_options *options, skald_error *erro
         {"batch_max", options->batch_max, 1, SKALD_BATCH_MAX_MAX},
         {"lease_ms", options->lease_ms, SKALD_LEASE_MS_MIN, 3600000},
         {"drain_ms", options->drain_ms, 1, 3600000},
+        {"alert_interval_ms", options->alert_interval_ms, 1, 7 * 24 * 3600000},
         {"processes", options->processes, 1, SKALD_SUPERVISE_PROCESSES_MAX},
         {"handler_ms", options->handler_ms, 1, 24 * 3600000},
     };
@@ -91,6 +92,7 @@ skald_status skald_options_take(skald_options *out, const skald_options *given, 
     out->batch_max = or_default(given->batch_max, SKALD_BATCH_MAX_DEFAULT);
     out->lease_ms = or_default(given->lease_ms, SKALD_LEASE_MS_DEFAULT);
     out->drain_ms = or_default(given->drain_ms, SKALD_DRAIN_MS_DEFAULT);
+    out->alert_interval_ms = or_default(given->alert_interval_ms, SKALD_ALERT_INTERVAL_MS_DEFAULT);
     out->processes = or_default(given->processes, 1);
     out->handler_ms = or_default(given->handler_ms, SKALD_HANDLER_MS_DEFAULT);
     skald_status status = text_take(&out->database, given->database, NULL, error);
@@ -98,6 +100,8 @@ skald_status skald_options_take(skald_options *out, const skald_options *given, 
         status = text_take(&out->nats_url, given->nats_url, "NATS_URL", error);
     if (status == SKALD_OK)
         status = text_take(&out->allow, given->allow, "SKALD_ALLOW", error);
+    if (status == SKALD_OK)
+        status = text_take(&out->alert_command, given->alert_command, "SKALD_ALERT_COMMAND", error);
     return status == SKALD_OK ? limits_check(out, error) : status;
 }
 
@@ -115,4 +119,5 @@ void skald_options_done(skald_options *options)
     free((void *)(uintptr_t)options->database);
     free((void *)(uintptr_t)options->nats_url);
     free((void *)(uintptr_t)options->allow);
+    free((void *)(uintptr_t)options->alert_command);
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <skald/publish.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
     if (status == SKALD_OK)
         status = skald_identity_check(service, pg, error);
     if (status == SKALD_OK)
+        status = skald_types_register(service, pg, error);
+    if (status == SKALD_OK)
         status = skald_service_aftermath(service, pg, error);
     skald_pg_close(pg);
     return status;
@@ -116,6 +119,51 @@ static skald_status broker_ready(skald_service *service, skald_error *error)
     return status != SKALD_OK ? status : skald_relay_open(&service->relay, &options, error);
 }
 
+static void keeper_published(void *user)
+{
+    skald_ring(user);
+}
+
+static skald_status keeper_ready(skald_service *service, skald_error *error)
+{
+    const skald_keeper_options options = {
+        .service = service->name,
+        .database = service->options.database,
+        .application = service->application,
+        .nats = service->nats,
+        .log = &service->log,
+        .alert_command = service->options.alert_command,
+        .alert_interval_ms = service->options.alert_interval_ms,
+        .delayed = &service->hub.tally.delayed,
+        .published = keeper_published,
+        .user = service,
+    };
+    skald_status status = skald_keeper_open(&service->keeper, &options, error);
+    for (const skald_follower *follower = service->followers;
+         follower != NULL && status == SKALD_OK; follower = follower->next)
+        status = skald_keeper_watch(service->keeper, follower->name, false, &follower->options.caps,
+                                    error);
+    for (const skald_work_queue *queue = service->work_queues; queue != NULL && status == SKALD_OK;
+         queue = queue->next)
+        status =
+            skald_keeper_watch(service->keeper, queue->name, true, &queue->options.caps, error);
+    return status;
+}
+
+/* After the queues, whose rows those of schedules may name. */
+static skald_status schedules_ready(skald_service *service, skald_error *error)
+{
+    if (service->schedules == NULL)
+        return SKALD_OK;
+    skald_pg *pg = NULL;
+    skald_status status =
+        skald_pg_open(&pg, service->options.database, service->application, error);
+    if (status == SKALD_OK)
+        status = skald_schedules_declare(service, pg, error);
+    skald_pg_close(pg);
+    return status;
+}
+
 static skald_status leases_ready(skald_service *service, skald_error *error)
 {
     const skald_leases_options options = {
@@ -125,11 +173,11 @@ static skald_status leases_ready(skald_service *service, skald_error *error)
         .process_id = service->process_id,
         .lease_ms = service->options.lease_ms,
         .log = &service->log,
-        .relay = service->relay,
-        .nats = service->nats,
     };
     const skald_status status = skald_leases_open(&service->leases, &options, error);
     service->hub.leases = service->leases;
+    if (status == SKALD_OK)
+        skald_duties_add(service);
     return status;
 }
 
@@ -168,6 +216,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
     if (status == SKALD_OK)
         status = broker_ready(service, error);
     if (status == SKALD_OK)
+        status = keeper_ready(service, error);
+    if (status == SKALD_OK)
         status = leases_ready(service, error);
     if (status == SKALD_OK)
         status = workers_start(service, error);
@@ -175,6 +225,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
         status = followers_start(service, error);
     if (status == SKALD_OK)
         status = skald_service_queues_ready(service, error);
+    if (status == SKALD_OK)
+        status = schedules_ready(service, error);
     if (status == SKALD_OK)
         status = skald_leases_start(service->leases, error);
     return status;
@@ -288,14 +340,15 @@ static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_e
     /* A worker that has nothing in hand needs a moment to end, also when the time is over. */
     const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
     const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
+    skald_keeper_close(service->keeper);
+    service->keeper = NULL;
     skald_relay_close(service->relay);
     service->relay = NULL;
     if (!returned || !jobs_ended) {
         service->state = SKALD_SERVICE_STUCK;
-        return skald_error_set(error, SKALD_TIMEOUT,
-                               "%s of service \"%s\" did not return within %llu ms",
-                               returned ? "an activity" : "a handler", service->name,
-                               (unsigned long long)wait_ms);
+        return skald_error_set(
+            error, SKALD_TIMEOUT, "%s of service \"%s\" did not return within %llu ms",
+            returned ? "an activity" : "a handler", service->name, (unsigned long long)wait_ms);
     }
     service->state = SKALD_SERVICE_STOPPED;
     parts_free(service);
@@ -379,6 +432,7 @@ void skald_service_free(skald_service *service)
         free(service->followers);
         service->followers = next;
     }
+    skald_schedules_free(service);
     skald_service_queues_free(service);
     pthread_mutex_destroy(&service->hub.names_lock);
     skald_options_done(&service->options);
@@ -409,6 +463,7 @@ void skald_service_counters(const skald_service *service, skald_counters *out)
         .jobs_failed = atomic_load(&tally->jobs_failed),
         .relayed = atomic_load(&service->relayed),
         .partitions_held = leases == NULL ? 0 : skald_leases_held(leases),
-        .relay_leads = leases != NULL && skald_leases_relay_leads(leases),
+        .relay_leads = service->relay != NULL && skald_relay_leads(service->relay),
+        .keeper_leads = skald_keeper_leads(service->keeper),
     };
 }

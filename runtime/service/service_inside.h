@@ -5,6 +5,7 @@
 #include "followers/follower.h"
 #include "followers/hub.h"
 #include "followers/worker.h"
+#include "keeper/keeper.h"
 #include "leases/leases.h"
 #include "outbox/bell.h"
 #include "outbox/relay.h"
@@ -22,6 +23,8 @@ typedef enum skald_service_state {
     SKALD_SERVICE_STUCK, /* a handler did not return: its memory must stay */
 } skald_service_state;
 
+typedef struct skald_schedule_row skald_schedule_row; /* service/schedule.c */
+
 struct skald_service {
     char name[SKALD_SERVICE_NAME_MAX + 1];
     skald_options options; /* its strings are copies */
@@ -30,6 +33,7 @@ struct skald_service {
     int stop_event; /* an eventfd: readable once a stop is requested */
     skald_follower *followers;
     uint32_t follower_count;
+    skald_schedule_row *schedules;
     skald_work_queue *work_queues;
 
     char process_id[37];
@@ -40,6 +44,7 @@ struct skald_service {
     skald_nats *nats;
     skald_bell bell; /* of the relay */
     skald_relay *relay;
+    skald_keeper *keeper;
     skald_leases *leases;
     skald_hub hub;
     skald_worker **workers;
@@ -72,8 +77,18 @@ skald_status skald_safety_check(skald_pg *pg, const char *allow, skald_error *er
 /* Is `word` among the blank-separated words of `list`? */
 bool skald_word_listed(const char *list, const char *word);
 
+/* Tells the leases what one process of the service leads. */
+void skald_duties_add(skald_service *service);
+
+/* Writes what was declared with skald_schedule; queues that it names are in the database. */
+skald_status skald_schedules_declare(skald_service *service, skald_pg *pg, skald_error *error);
+void skald_schedules_free(skald_service *service);
+
 /* Makes the service and its database know each other: schema, name, partitions (out). */
 skald_status skald_identity_check(skald_service *service, skald_pg *pg, skald_error *error);
+
+/* Tells the database what the messages look like that this program handles. */
+skald_status skald_types_register(skald_service *service, skald_pg *pg, skald_error *error);
 
 /* This process was forked from the one that opened the service, and is to run it. Not yet any
  * thread. */

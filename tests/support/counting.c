@@ -129,8 +129,9 @@ test_child *counting_child(const counting_child_options *options)
     const char *const argv[] = {"/proc/self/exe", child_word,        options->service,
                                 options->stream,  options->database, lease,
                                 workers,          handler,           NULL};
-    const char *const environment[] = {
-        nats, crash, "SKALD_ALLOW=fsync full_page_writes synchronous_commit", NULL};
+    const char *const environment[] = {nats, crash, "SKALD_SUPERVISE=no",
+                                       "SKALD_ALLOW=fsync full_page_writes synchronous_commit",
+                                       NULL};
     return child_start(argv, environment);
 }
 

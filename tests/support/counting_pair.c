@@ -76,7 +76,7 @@ void pair_child_stop(test_child *child)
 
 #define HELD                                                                                       \
     " FROM skald.position AS p JOIN skald.process AS o ON o.id = p.holder"                         \
-    " WHERE o.expires_at > clock_timestamp() AND p.follower <> '@relay'"
+    " WHERE o.expires_at > clock_timestamp() AND NOT starts_with(p.follower, '@')"
 
 bool pair_shares_are(const counting_pair *pair, const char *shares)
 {

@@ -32,9 +32,11 @@ typedef struct skald_publish_options {
     const skald_header *headers; /* added to, and winning over, those of the message in hand */
     size_t header_count;
     uint64_t delay_ms; /* published so long after now, by the database's clock: until then it waits
-                          in skald.job and can be cancelled by its id */
+                          in skald.job and can be cancelled by its id; SKALD_DELAY_MS_MAX at most */
     int64_t at_us;     /* or at this time, microseconds since 1970-01-01 UTC; 0: now */
 } skald_publish_options;
+
+#define SKALD_DELAY_MS_MAX (UINT64_C(3660) * 24 * 60 * 60 * 1000)
 
 #define SKALD_PUBLISH_OPTIONS_INIT                                                                 \
     {                                                                                              \
