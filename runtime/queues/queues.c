@@ -2,7 +2,6 @@
  * has ended, claim for runners that are free, tell and hear signs of life, wait. */
 #include "queues/queues.h"
 #include "base/clock.h"
-#include "leases/rows.h"
 #include "queues/inside.h"
 
 #include <assert.h>

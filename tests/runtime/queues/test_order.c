@@ -34,7 +34,7 @@ static void test_jobs_of_a_key_run_in_order_through_failures(void **state)
     errands shop = errands_begin(&ordered);
     for (int number = 1; number <= 15; number++) {
         for (int key = 0; key < 4; key++) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "k%d", key);
             errands_add(&shop, name, number, random_chance(&random, 30) ? "fail 2" : "", NULL,
                         NULL);
@@ -235,7 +235,7 @@ static void test_order_holds_across_processes(void **state)
         children[i] = errands_child(shop.database, &child);
     for (int number = 1; number <= COUNT; number++) {
         for (int key = 0; key < KEYS; key++) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "k%d", key);
             errands_add(&shop, name, number,
                         random_chance(&random, 10)   ? "fail 1"
