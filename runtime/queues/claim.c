@@ -132,6 +132,14 @@ static skald_status runs_fill(skald_claim *claim, const skald_rows *rows, skald_
     return status;
 }
 
+/* Where a rate is held, the time of a start is that by which the rate was reckoned. */
+static skald_param began_at(const skald_claim *claim)
+{
+    const skald_queue_limits *limits = &claim->limits;
+    return limits->rate > 0.0 || limits->key_rate > 0.0 ? skald_integer(limits->now_us)
+                                                        : skald_null();
+}
+
 /* --- without regard to keys ---------------------------------------------------------------- */
 
 static skald_status plain_claim(skald_claim *claim, skald_error *error)
@@ -141,7 +149,7 @@ static skald_status plain_claim(skald_claim *claim, skald_error *error)
         skald_integer(claim->allowed),
         skald_boolean(claim->limits.locked),
         skald_text(claim->queues->hub->process_id),
-        claim->limits.locked ? skald_integer(claim->limits.now_us) : skald_null(),
+        began_at(claim),
         skald_integer(claim->queue->options.timeout_ms),
     };
     skald_rows *rows = NULL;
@@ -214,7 +222,7 @@ static skald_status chosen_claim(skald_claim *claim, skald_array *ids, skald_err
         skald_integer(claim->allowed),
         skald_boolean(claim->queue->ordered),
         skald_text(claim->queues->hub->process_id),
-        claim->limits.locked ? skald_integer(claim->limits.now_us) : skald_null(),
+        began_at(claim),
         skald_integer(claim->queue->options.timeout_ms),
     };
     skald_rows *rows = NULL;
