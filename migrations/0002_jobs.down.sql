@@ -9,7 +9,8 @@ $$;
 DROP VIEW skald.v_queue, skald.v_dead_group, skald.v_job;
 DROP FUNCTION skald.operation_work, skald.operation_apply, skald.operation_stop, skald.operation_begin,
               skald.operation_preview, skald.job_select, skald.job_filter_check;
-DROP FUNCTION skald.job_cancel, skald.job_discard, skald.job_replay, skald.key_release, skald.queue_release, skald.enqueue;
+DROP FUNCTION skald.job_edit, skald.job_cancel, skald.job_discard, skald.job_replay, skald.key_release,
+              skald.queue_release, skald.enqueue;
 DROP TABLE skald.alert, skald.operation_item, skald.operation, skald.audit, skald.message_type,
            skald.schedule, skald.suspect, skald.attempt, skald.key_bucket;
 DELETE FROM skald.job WHERE state NOT IN ('parked', 'dead') OR queue IS NOT NULL OR replaces IS NOT NULL;
@@ -28,6 +29,9 @@ ALTER TABLE skald.job
     ALTER COLUMN partition SET NOT NULL,
     ADD CONSTRAINT job_state_check CHECK (state IN ('parked', 'dead')),
     ADD CONSTRAINT job_check CHECK (position IS NOT NULL OR sequence IS NOT NULL);
+DROP INDEX skald.job_position, skald.job_sequence;
+CREATE UNIQUE INDEX job_position ON skald.job (follower, partition, position) WHERE position IS NOT NULL;
+CREATE UNIQUE INDEX job_sequence ON skald.job (follower, sequence) WHERE position IS NULL;
 CREATE INDEX job_key ON skald.job (follower, partition, key, position) WHERE state = 'parked';
 CREATE INDEX job_due ON skald.job (follower, partition, due_at) WHERE state = 'parked';
 DROP TABLE skald.queue;

@@ -129,8 +129,15 @@ COMMENT ON COLUMN skald.job.message_id IS 'CloudEvents id; of a queue''s job its
 
 DROP INDEX skald.job_due;
 DROP INDEX skald.job_key;
--- A key is held back by its parked messages and by a dead one that holds it. One that was edited has no
--- position and comes first.
+DROP INDEX skald.job_position;
+DROP INDEX skald.job_sequence;
+-- A message has one job; where somebody edited it, the new job stands in the old one's place.
+CREATE UNIQUE INDEX job_position ON skald.job (follower, partition, position)
+    WHERE position IS NOT NULL AND state <> 'replaced';
+CREATE UNIQUE INDEX job_sequence ON skald.job (follower, sequence)
+    WHERE position IS NULL AND state <> 'replaced';
+-- A key is held back by its parked messages and by a dead one that holds it. One whose position could
+-- not be read comes first.
 CREATE INDEX job_key ON skald.job (follower, partition, key, position NULLS FIRST, id)
     WHERE state = 'parked' OR (state = 'dead' AND holds);
 CREATE INDEX job_holds ON skald.job (follower, partition, key) WHERE state = 'dead' AND holds;
@@ -469,6 +476,51 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION skald.job_cancel IS 'Cancels a job of a queue, or asks it to end when it runs.';
+
+-- A new job with another body, and another id, in the place of one that failed or was given up. The old
+-- one is kept as 'replaced'; `replaces` leads back to it. `new_type` and `new_key` are only for a job
+-- whose headers could not be read.
+CREATE FUNCTION skald.job_edit(of_job bigint, new_id text, new_type text, new_key text, new_body bytea,
+                               actor text, reason text)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    j    skald.job;
+    made bigint;
+BEGIN
+    SELECT * INTO j FROM skald.job WHERE id = of_job FOR UPDATE;
+    IF j.id IS NULL THEN
+        RETURN 'there is no job ' || of_job;
+    END IF;
+    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
+       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
+        RETURN format('job %s is %s, only what failed or was given up is edited', of_job, j.state);
+    END IF;
+    IF coalesce(new_type, j.type) IS NULL THEN
+        RETURN format('job %s has no readable headers: say its type', of_job);
+    END IF;
+    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
+         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
+        RETURN format('job %s is unique by "%s", and another one with this text is not over', of_job,
+                      j.unique_key);
+    END IF;
+    UPDATE skald.job SET state = 'replaced', holds = false, due_at = 'infinity', ended_at = skald.now()
+     WHERE id = of_job;
+    -- The same place in the order of its key: a follower's by position, a queue's by begins_at.
+    INSERT INTO skald.job (follower, queue, partition, position, sequence, state, due_at, message_id, type,
+                           key, body, source, content_type, published_at, correlation_id, causation_id,
+                           traceparent, tracestate, headers, priority, begins_at, unique_key, replaces)
+    VALUES (j.follower, j.queue, j.partition, j.position, j.sequence,
+            CASE WHEN j.queue IS NULL THEN 'parked' ELSE 'waiting' END, skald.now(), new_id,
+            coalesce(new_type, j.type), coalesce(new_key, j.key, ''), new_body, j.source,
+            'application/protobuf', j.published_at, j.correlation_id, j.causation_id, j.traceparent,
+            j.tracestate, j.headers, j.priority, j.begins_at, j.unique_key, j.id)
+    RETURNING id INTO made;
+    INSERT INTO skald.audit (actor, action, object, reason, detail)
+    VALUES (actor, 'edit', 'job ' || of_job, reason, 'replaced by job ' || made);
+    RETURN 'ok';
+END
+$$;
+COMMENT ON FUNCTION skald.job_edit IS 'Lets a job run with another body, as a new job in its place.';
 
 -- --- bulk operations -------------------------------------------------------------------------------
 

@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-/* Exit codes beside sysexits: a negative answer ("not running", "not up to date"). */
+/* Exit codes beside sysexits: a negative answer ("not running", "not up to date"), and a change to
+ * many of which some were refused. */
 #define SKALD_EXIT_NO 1
+#define SKALD_EXIT_PARTLY 2
 
 /* Large enough for any command's options. */
-#define SKALD_COMMAND_OPTIONS_SIZE 128
+#define SKALD_COMMAND_OPTIONS_SIZE 256
 
 typedef enum skald_option_kind {
-    SKALD_OPTION_FLAG, /* sets a bool */
-    SKALD_OPTION_TEXT, /* sets a const char * */
+    SKALD_OPTION_FLAG,   /* sets a bool */
+    SKALD_OPTION_TEXT,   /* sets a const char * */
+    SKALD_OPTION_NUMBER, /* sets an int64_t; whole and above 0, so that 0 is "not given" */
 } skald_option_kind;
 
 /* An option: parser and help are made from the same row. Lists end with a row without a name. */
@@ -34,6 +37,7 @@ typedef struct skald_command {
     const char *examples; /* whole lines */
     const char *operands; /* as the usage line shows them; NULL: none are taken */
     const char *notes;    /* whole lines at the end of the help; NULL: none */
+    bool runs;            /* the operands are another command, whose options are its own */
     const skald_command_option *options;
     size_t options_size;
     /* `options` is the zeroed struct that the options were written to; argv holds the operands. */
@@ -51,6 +55,30 @@ extern const skald_command skald_command_dev_psql;
 extern const skald_command skald_command_migrate_up;
 extern const skald_command skald_command_migrate_status;
 extern const skald_command skald_command_migrate_sql;
+extern const skald_command skald_command_job_list;
+extern const skald_command skald_command_job_show;
+extern const skald_command skald_command_job_replay;
+extern const skald_command skald_command_job_discard;
+extern const skald_command skald_command_job_cancel;
+extern const skald_command skald_command_dead_list;
+extern const skald_command skald_command_dead_show;
+extern const skald_command skald_command_dead_replay;
+extern const skald_command skald_command_dead_discard;
+extern const skald_command skald_command_dead_edit;
+extern const skald_command skald_command_queue_list;
+extern const skald_command skald_command_queue_show;
+extern const skald_command skald_command_queue_set;
+extern const skald_command skald_command_queue_pause;
+extern const skald_command skald_command_queue_resume;
+extern const skald_command skald_command_schedule_list;
+extern const skald_command skald_command_schedule_pause;
+extern const skald_command skald_command_schedule_resume;
+extern const skald_command skald_command_schedule_delete;
+extern const skald_command skald_command_operation_list;
+extern const skald_command skald_command_operation_show;
+extern const skald_command skald_command_operation_stop;
+extern const skald_command skald_command_audit_list;
+extern const skald_command skald_command_suspect_list;
 extern const skald_command skald_command_version;
 extern const skald_command skald_command_help;
 

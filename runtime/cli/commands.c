@@ -1,17 +1,50 @@
 /* The table of commands, in the order of the overview. */
 #include "cli/command.h"
 
+#include <assert.h>
 #include <string.h>
 
 const skald_command *const skald_commands[] = {
-    &skald_command_dev,        &skald_command_dev_env,        &skald_command_dev_status,
-    &skald_command_dev_stop,   &skald_command_dev_reset,      &skald_command_dev_psql,
-    &skald_command_migrate_up, &skald_command_migrate_status, &skald_command_migrate_sql,
-    &skald_command_version,    &skald_command_help,           NULL,
+    &skald_command_dev,
+    &skald_command_dev_env,
+    &skald_command_dev_status,
+    &skald_command_dev_stop,
+    &skald_command_dev_reset,
+    &skald_command_dev_psql,
+    &skald_command_migrate_up,
+    &skald_command_migrate_status,
+    &skald_command_migrate_sql,
+    &skald_command_job_list,
+    &skald_command_job_show,
+    &skald_command_job_replay,
+    &skald_command_job_discard,
+    &skald_command_job_cancel,
+    &skald_command_dead_list,
+    &skald_command_dead_show,
+    &skald_command_dead_replay,
+    &skald_command_dead_discard,
+    &skald_command_dead_edit,
+    &skald_command_queue_list,
+    &skald_command_queue_show,
+    &skald_command_queue_set,
+    &skald_command_queue_pause,
+    &skald_command_queue_resume,
+    &skald_command_schedule_list,
+    &skald_command_schedule_pause,
+    &skald_command_schedule_resume,
+    &skald_command_schedule_delete,
+    &skald_command_operation_list,
+    &skald_command_operation_show,
+    &skald_command_operation_stop,
+    &skald_command_audit_list,
+    &skald_command_suspect_list,
+    &skald_command_version,
+    &skald_command_help,
+    NULL,
 };
 
 #define NAME_SIZE 80
-#define NAMES_MAX 32
+#define NAMES_MAX 80
 
 static const skald_command *find_name(const char *name)
 {
@@ -110,10 +143,15 @@ static bool print_below(const char *word)
 
 int skald_command_unknown(int argc, char **argv)
 {
-    const char *names[NAMES_MAX] = {"migrate"}; /* a name's first word that is no command itself */
+    /* First words of names that are no commands themselves, then all names. */
+    const char *names[NAMES_MAX] = {"migrate",  "job",       "dead",  "queue",
+                                    "schedule", "operation", "audit", "suspect"};
+    size_t count = 8;
     char typed[NAME_SIZE];
-    for (size_t i = 0; skald_commands[i] != NULL; i++)
-        names[i + 1] = skald_commands[i]->name;
+    for (size_t i = 0; skald_commands[i] != NULL; i++) {
+        assert(count < NAMES_MAX - 1);
+        names[count++] = skald_commands[i]->name;
+    }
     if (argc > 1 && is_word(argv[1]))
         join(typed, argv[0], argv[1]);
     else if (print_below(argv[0]))

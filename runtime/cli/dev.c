@@ -85,11 +85,14 @@ static skald_status own_or_join(dev_run *dev, skald_error *error)
 static void announce(const dev_run *dev)
 {
     FILE *out = dev->command != NULL ? stderr : stdout;
-    if (dev->options->json)
-        skald_environment_print_json(&dev->environment, out);
-    else
+    skald_json json = {.out = out};
+    if (dev->options->json) {
+        skald_environment_print_json(&dev->environment, &json);
+        skald_json_end(&json);
+    } else {
         skald_environment_banner(&dev->environment, skald_clock_ms() - dev->begun,
                                  dev->command != NULL ? dev->command[0] : NULL, out);
+    }
     fflush(out);
 }
 
@@ -215,6 +218,7 @@ const skald_command skald_command_dev = {
                 "  skald dev -- ./orders                run a command, exit with its code\n"
                 "  skald dev --ephemeral -- make test   the same, with everything thrown away\n",
     .operands = "[-- COMMAND ...]",
+    .runs = true,
     .notes = "The command finds PGHOST, PGPORT, PGUSER, PGDATABASE and NATS_URL set (with\n"
              "--ephemeral also SKALD_ALLOW) and `skald` in its PATH. The database \"skald\" has\n"
              "its schema already. State is kept between runs unless --ephemeral is given.\n"

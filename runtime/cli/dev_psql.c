@@ -41,6 +41,7 @@ const skald_command skald_command_dev_psql = {
     .examples = "  skald dev psql\n"
                 "  skald dev psql -- -c 'TABLE skald.position'\n",
     .operands = "[-- ARGUMENTS OF PSQL]",
+    .runs = true,
     .options = options_table,
     .options_size = sizeof(dev_place_options),
     .run = run,

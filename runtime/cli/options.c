@@ -2,10 +2,12 @@
 #include "cli/command.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define OPTIONS_MAX 16
+#define OPTIONS_MAX 24
 #define HELP_CODE 1000
 
 typedef struct option_parser {
@@ -28,17 +30,39 @@ static void init(option_parser *parser, const skald_command *command)
     parser->command = command;
     for (; command->options[count].name != NULL; count++)
         add(parser, count, command->options[count].name,
-            command->options[count].kind == SKALD_OPTION_TEXT, HELP_CODE + 1 + (int)count);
+            command->options[count].kind != SKALD_OPTION_FLAG, HELP_CODE + 1 + (int)count);
     add(parser, count, "help", false, HELP_CODE);
 }
 
-static void take(const skald_command_option *option, void *options, const char *value)
+static bool number_read(const char *text, int64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value == 0)
+        return false;
+    *out = value;
+    return true;
+}
+
+/* False when the value is not of the option's kind. */
+static bool take(const skald_command_option *option, void *options, const char *value)
 {
     char *field = (char *)options + option->offset;
     if (option->kind == SKALD_OPTION_FLAG)
         *(bool *)(void *)field = true;
-    else
+    else if (option->kind == SKALD_OPTION_TEXT)
         *(const char **)(void *)field = value;
+    else
+        return number_read(value, (int64_t *)(void *)field);
+    return true;
+}
+
+static int refuse_number(const option_parser *parser, const char *name, const char *value)
+{
+    fprintf(stderr, "skald %s: --%s takes a whole number above 0, not \"%s\"\n",
+            parser->command->name, name, value);
+    return EX_USAGE;
 }
 
 static int refuse_option(const option_parser *parser, const char *word)
@@ -92,9 +116,13 @@ static bool handle(const option_parser *parser, int code, char **argv, void *opt
     case '?':
         *exit_code = refuse_option(parser, argv[optind - 1]);
         return false;
-    default:
-        take(&parser->command->options[code - HELP_CODE - 1], options, optarg);
-        return true;
+    default: {
+        const skald_command_option *option = &parser->command->options[code - HELP_CODE - 1];
+        if (take(option, options, optarg))
+            return true;
+        *exit_code = refuse_number(parser, option->name, optarg);
+        return false;
+    }
     }
 }
 
@@ -105,8 +133,10 @@ int skald_command_parse(const skald_command *command, int argc, char **argv, voi
     init(&parser, command);
     opterr = 0;
     optind = 1;
-    /* "+": the first operand ends the options, so that a command's own options are left to it. */
-    for (int code; (code = getopt_long(argc, argv, "+:ho:", parser.table, NULL)) != -1;)
+    /* "+": the first operand ends the options, so that a command's own options are left to it. All
+     * others take options before, between and after their operands. */
+    const char *letters = command->runs ? "+:ho:" : ":ho:";
+    for (int code; (code = getopt_long(argc, argv, letters, parser.table, NULL)) != -1;)
         if (!handle(&parser, code, argv, options, exit_code))
             return -1;
     if (optind < argc && command->operands == NULL) {

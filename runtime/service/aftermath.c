@@ -1,18 +1,22 @@
 /* What a service does first when processes of it have crashed. */
+#include "followers/suspects.h"
 #include "leases/rows.h"
+#include "queues/queues.h"
 #include "service/service_inside.h"
 #include "supervisor/supervised.h"
 
 #include <stdlib.h>
 
-/* Until its branch is here. */
-__attribute__((weak)) skald_status skald_suspects_note(skald_pg *pg, const skald_crash *crash,
-                                                       skald_error *error);
+enum { TRIES_MAX = 5 };
 
+/* Others may work on the same rows meanwhile. */
 static skald_status crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
 {
-    return crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
-                                     : skald_queue_crash_note(pg, crash, error);
+    skald_status status = SKALD_CONFLICT;
+    for (int i = 0; i < TRIES_MAX && status == SKALD_CONFLICT; i++)
+        status = crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
+                                           : skald_queue_crash_note(pg, crash, error);
+    return status;
 }
 
 /* When the database is not there we cannot start anyhow, and try again. What it will not take (the

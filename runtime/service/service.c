@@ -89,6 +89,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
     if (status == SKALD_OK)
         status = skald_identity_check(service, pg, error);
     if (status == SKALD_OK)
+        status = skald_types_register(service, pg, error);
+    if (status == SKALD_OK)
         status = skald_service_aftermath(service, pg, error);
     skald_pg_close(pg);
     return status;

@@ -11,7 +11,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { FRAMES_MAX = 64, LINE_ROOM = 32 };
+enum { FRAMES_MAX = 128, LINE_ROOM = 32 };
 
 /* The dynamic linker knows the program only by the word it was started with. */
 static char program_path[PATH_MAX];
@@ -108,22 +108,42 @@ static int first_outside(void *const *frames, int count, uintptr_t at)
     return 0;
 }
 
+/* How many frames from `from` on are the same call: a recursion. */
+static int same_count(void *const *frames, int count, int from)
+{
+    int same = 1;
+    while (from + same < count && frames[from + same] == frames[from])
+        same++;
+    return same;
+}
+
+static void line_put(sink *to, int number, uintptr_t address, bool is_return)
+{
+    const size_t whole = to->used;
+    text_put(to, "#");
+    number_put(to, (uintptr_t)number, 10);
+    text_put(to, " ");
+    place_put(to, address, is_return);
+    text_put(to, "\n");
+    /* A line that found no room is not left in half. */
+    if (to->used + 1 >= to->size)
+        to->used = whole;
+}
+
 void skald_backtrace_write(char *out, size_t size, const void *context)
 {
     void *frames[FRAMES_MAX];
     const int count = backtrace(frames, FRAMES_MAX);
     const int first = first_outside(frames, count, interrupted_at(context));
     sink to = {.out = out, .size = size};
-    for (int i = first; i < count && to.used + LINE_ROOM < size; i++) {
-        const size_t whole = to.used;
-        text_put(&to, "#");
-        number_put(&to, (uintptr_t)(i - first), 10);
-        text_put(&to, " ");
-        place_put(&to, (uintptr_t)frames[i], context == NULL || i > first);
-        text_put(&to, "\n");
-        /* A line that found no room is not left in half. */
-        if (to.used + 1 >= size)
-            to.used = whole;
+    for (int i = first, same; i < count && to.used + LINE_ROOM < size; i += same) {
+        same = same_count(frames, count, i);
+        line_put(&to, i - first, (uintptr_t)frames[i], context == NULL || i > first);
+        if (same > 1) {
+            text_put(&to, "   and ");
+            number_put(&to, (uintptr_t)same - 1, 10);
+            text_put(&to, " times more\n");
+        }
     }
     out[to.used] = '\0';
 }

@@ -2,7 +2,7 @@
  *
  *     #0 on_order_created+0x1c (/usr/bin/payments+0x2d1c)
  *
- * A name is "?" when the process did not know it itself; skald_symbols_fill looks it up later. */
+ * A call that repeats itself is written once. A name is "?" when the process did not know it itself; skald_symbols_fill looks it up later. */
 #ifndef SKALD_SUPERVISOR_BACKTRACE_H
 #define SKALD_SUPERVISOR_BACKTRACE_H
 

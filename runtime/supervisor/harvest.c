@@ -39,11 +39,21 @@ static void ending_describe(char text[16], const skald_shared_report *report, in
         skald_harvest_ending(text, status);
 }
 
+/* Of a suspect: what was written of itself, else what a thread without a hand wrote of its own end.
+ */
+static const skald_shared_report *report_about(const skald_shared_worker *worker, uint32_t number)
+{
+    const skald_shared_report *own = &worker->reports[number];
+    const bool other = atomic_load(&own->ending) == 0 && !atomic_load(&own->timed_out) &&
+                       atomic_load(&worker->stray.ending) != 0;
+    return other ? &worker->stray : own;
+}
+
 static void crash_fill(skald_crash *out, const skald_shared_worker *worker, uint32_t number,
                        pid_t pid, int status)
 {
     const skald_hand *hand = &worker->hands[number];
-    const skald_shared_report *report = &worker->reports[number];
+    const skald_shared_report *report = report_about(worker, number);
     const uint64_t age_us = skald_hand_clock_us() - hand->started_us;
     *out = (skald_crash){.work = hand->work,
                          .timed_out = atomic_load(&report->timed_out),

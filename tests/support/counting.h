@@ -22,7 +22,7 @@ skald_service *counting_publisher(const char *name, const char *database, const 
 /* The handler: writes the event into table "fact". */
 extern const skald_handler counting_handler[1];
 
-/* A follower as a process of its own. */
+/* A follower as a process of its own, without a supervisor: a signal hits what works. */
 typedef struct counting_child_options {
     const char *service;
     const char *stream;

@@ -3,6 +3,7 @@
  * the provider for the money, takes the items from the shelf, sends the mail, and answers. Every
  * step is its own commit, as it would be in separate services. Nothing protects it: a crash between
  * two steps leaves money taken and no goods. */
+#include "common/clock.h"
 #include "common/http_client.h"
 #include "common/http_server.h"
 #include "common/pool.h"
@@ -19,7 +20,7 @@
 #define CENTS_EACH 1250
 
 typedef struct shop_chain {
-    shop_pool *pool;
+    connection_pool *pool;
     unsigned provider_port;
     long mail_latency_ms;
 } shop_chain;
@@ -130,7 +131,7 @@ static void on_request(void *user, const http_request *request, http_answer *ans
         http_refuse(answer, 409, "the order was not carried out");
         return;
     }
-    setting_sleep_ms(chain->mail_latency_ms); /* this is where a mail server would be spoken to */
+    clock_sleep_ms(chain->mail_latency_ms); /* this is where a mail server would be spoken to */
     connection = pool_take(chain->pool);
     const bool sent = note_mail(connection, request->body, order_id);
     pool_give(chain->pool, connection);
@@ -156,7 +157,7 @@ int main(void)
                                               on_request, &chain)
                            : NULL;
     if (server != NULL) {
-        setting_announce_port(http_server_port(server));
+        setting_announce_port("SHOP_PORT_FILE", http_server_port(server));
         int stop = 0;
         sigwait(&stops, &stop);
     }

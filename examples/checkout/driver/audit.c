@@ -1,7 +1,7 @@
 /* One query per book; every row is looked up among the orders that customers placed. */
 #include "driver/audit.h"
 
-#include "driver/database.h"
+#include "common/database.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -12,11 +12,6 @@
 
 /* Writes one row of a query's result into the order it is about. */
 typedef void note_function(book_order *order, const PGresult *rows, int row);
-
-static int64_t number_at(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
 
 static order_state read_state(const char *text)
 {
@@ -33,37 +28,35 @@ static order_state read_state(const char *text)
 static void note_order(book_order *order, const PGresult *rows, int row)
 {
     order->state = read_state(PQgetvalue(rows, row, 1));
-    order->total_cents = number_at(rows, row, 2);
-    order->endings = (unsigned)number_at(rows, row, 3);
+    order->total_cents = database_number_at(rows, row, 2);
+    order->endings = (unsigned)database_number_at(rows, row, 3);
     order->took_ms = strtod(PQgetvalue(rows, row, 4), NULL);
 }
 
 static void note_payment(book_order *order, const PGresult *rows, int row)
 {
-    order->charges = (unsigned)number_at(rows, row, 1);
-    order->refusals = (unsigned)number_at(rows, row, 2);
-    order->refunds = (unsigned)number_at(rows, row, 3);
+    order->charges = (unsigned)database_number_at(rows, row, 1);
+    order->refusals = (unsigned)database_number_at(rows, row, 2);
+    order->refunds = (unsigned)database_number_at(rows, row, 3);
 }
 
 static void note_reservation(book_order *order, const PGresult *rows, int row)
 {
-    order->reservations = (unsigned)number_at(rows, row, 1);
-    order->reserved = number_at(rows, row, 2);
+    order->reservations = (unsigned)database_number_at(rows, row, 1);
+    order->reserved = database_number_at(rows, row, 2);
 }
 
 static void note_mail(book_order *order, const PGresult *rows, int row)
 {
-    order->mails = (unsigned)number_at(rows, row, 1);
+    order->mails = (unsigned)database_number_at(rows, row, 1);
 }
 
 /* The first column of the query is the order's id. */
 static bool read_rows(demo_books *books, PGconn *connection, const char *sql, note_function *note)
 {
-    PGresult *rows = PQexec(connection, sql);
-    const bool good = PQresultStatus(rows) == PGRES_TUPLES_OK;
-    if (!good)
-        fprintf(stderr, "checkout-demo: %s", PQerrorMessage(connection));
-    for (int row = 0; good && row < PQntuples(rows); row++) {
+    PGresult *rows = database_rows(connection, sql);
+    const bool good = rows != NULL;
+    for (int row = 0; row < PQntuples(rows); row++) {
         book_order *order = books_find(books, PQgetvalue(rows, row, 0));
         if (order != NULL)
             note(order, rows, row);
@@ -94,13 +87,13 @@ static bool read_services(demo_books *books, const demo_shop *shop)
 
 static bool read_stock(demo_books *books, PGconn *connection)
 {
-    PGresult *rows = PQexec(connection, "SELECT sku, initial, on_hand FROM stock");
-    const bool good = PQresultStatus(rows) == PGRES_TUPLES_OK;
-    for (int row = 0; good && row < PQntuples(rows); row++)
+    PGresult *rows = database_rows(connection, "SELECT sku, initial, on_hand FROM stock");
+    const bool good = rows != NULL;
+    for (int row = 0; row < PQntuples(rows); row++)
         for (unsigned sku = 0; sku < SKU_COUNT; sku++)
             if (strcmp(PQgetvalue(rows, row, 0), customers_skus[sku]) == 0) {
-                books->stock_initial[sku] = number_at(rows, row, 1);
-                books->stock_on_hand[sku] = number_at(rows, row, 2);
+                books->stock_initial[sku] = database_number_at(rows, row, 1);
+                books->stock_on_hand[sku] = database_number_at(rows, row, 2);
             }
     PQclear(rows);
     return good;
@@ -108,14 +101,15 @@ static bool read_stock(demo_books *books, PGconn *connection)
 
 static bool read_analytics(demo_books *books, PGconn *connection)
 {
-    PGresult *rows = PQexec(connection, "SELECT coalesce(sum(confirmed), 0), coalesce("
-                                        "sum(confirmed_cents), 0), coalesce(sum(cancelled), 0)"
-                                        " FROM daily");
-    const bool good = PQresultStatus(rows) == PGRES_TUPLES_OK;
+    PGresult *rows =
+        database_rows(connection, "SELECT coalesce(sum(confirmed), 0), coalesce("
+                                  "sum(confirmed_cents), 0), coalesce(sum(cancelled), 0)"
+                                  " FROM daily");
+    const bool good = rows != NULL;
     if (good) {
-        books->analytics_confirmed = number_at(rows, 0, 0);
-        books->analytics_confirmed_cents = number_at(rows, 0, 1);
-        books->analytics_cancelled = number_at(rows, 0, 2);
+        books->analytics_confirmed = database_number_at(rows, 0, 0);
+        books->analytics_confirmed_cents = database_number_at(rows, 0, 1);
+        books->analytics_cancelled = database_number_at(rows, 0, 2);
     }
     PQclear(rows);
     return good;
@@ -142,7 +136,7 @@ static bool read_ledger_line(demo_books *books, const char *line)
 static bool read_ledger(demo_books *books, const demo_shop *shop)
 {
     char path[512];
-    shop_path(shop, LEDGER, path);
+    place_path(&shop->place, LEDGER, path);
     FILE *file = fopen(path, "r");
     char *line = NULL;
     size_t room = 0;
@@ -193,7 +187,7 @@ void audit_done(demo_books *books)
 static bool spoil_ledger(const demo_shop *shop)
 {
     char path[512];
-    shop_path(shop, LEDGER, path);
+    place_path(&shop->place, LEDGER, path);
     FILE *file = fopen(path, "r+");
     char *line = NULL;
     size_t room = 0;

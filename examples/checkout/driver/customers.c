@@ -1,20 +1,16 @@
-/* Order i is due at start + i / rate whether or not the earlier ones were answered, and its wait
- * counts from then: a shop that is too slow cannot slow its customers down and look fast. */
+/* What each customer wants is decided by the seed; a customer's wait counts from the moment the
+ * order was due. */
 #include "driver/customers.h"
 
-#include "common/http_client.h"
-#include "common/settings.h"
+#include "common/clock.h"
+#include "common/crowd.h"
+#include "common/draw.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define THREADS 32u
 #define TRIES_MAX 25
 #define PAUSE_MS 200
 #define SECOND_CLICK_EVERY 20u /* this share of the customers clicks twice */
@@ -26,23 +22,11 @@ const char *const customers_skus[SKU_COUNT] = {"anvil", "book", "chair", "desk",
 
 struct demo_customers {
     customers_plan plan;
-    struct timespec start;
     customer_order *orders;
-    pthread_t threads[THREADS];
-    unsigned thread_count;
-    atomic_uint next;
-    atomic_uint answered;
-    atomic_uint cheated;
+    demo_crowd *crowd;
     atomic_bool stopped;
+    atomic_uint cheated;
 };
-
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t mixed = *state += 0x9e3779b97f4a7c15u; /* splitmix64 */
-    mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
-    mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
-    return mixed ^ mixed >> 31;
-}
 
 /* One in ten has a card that is refused, one in ten wants what nobody has. */
 static customer_order imagine_order(uint64_t *random, bool only_good)
@@ -57,26 +41,6 @@ static customer_order imagine_order(uint64_t *random, bool only_good)
         order.sku = SKU_COUNT - 1;
     }
     return order;
-}
-
-static double ms_since(const struct timespec *then)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - then->tv_sec) * 1e3 + (double)(now.tv_nsec - then->tv_nsec) / 1e6;
-}
-
-static struct timespec when_due(const demo_customers *customers, unsigned index)
-{
-    const double seconds = (double)index / customers->plan.rate;
-    struct timespec due = customers->start;
-    due.tv_sec += (time_t)seconds;
-    due.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
-    if (due.tv_nsec >= 1000000000) {
-        due.tv_sec++;
-        due.tv_nsec -= 1000000000;
-    }
-    return due;
 }
 
 /* Asks until there is an answer: the Idempotency-Key makes that safe. True when the order has a
@@ -94,7 +58,7 @@ static bool ask(const demo_customers *customers, http_client *client, const char
         json_decref(answer);
         if (placed || (status >= 400 && status < 500))
             return placed;
-        setting_sleep_ms(PAUSE_MS);
+        clock_sleep_ms(PAUSE_MS);
     }
     return false;
 }
@@ -107,12 +71,10 @@ static void click_again(demo_customers *customers, http_client *client, const ch
         atomic_fetch_add(&customers->cheated, 1);
 }
 
-static void place_order(demo_customers *customers, http_client *client, unsigned index)
+static void place_order(void *user, http_client *client, unsigned index, double due_ms)
 {
+    demo_customers *customers = user;
     customer_order *order = &customers->orders[index];
-    const struct timespec due = when_due(customers, index);
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
-        continue;
     char key[64];
     char email[64];
     snprintf(key, sizeof(key), "customer-%llu-%u", (unsigned long long)customers->plan.seed, index);
@@ -122,38 +84,10 @@ static void place_order(demo_customers *customers, http_client *client, unsigned
                   customers_skus[order->sku], "quantity", (int)order->quantity, "card_token",
                   order->kind == ORDER_REFUSED_CARD ? REFUSED_CARD : GOOD_CARD);
     order->placed = ask(customers, client, key, body, order->order_id);
-    order->wait_ms = ms_since(&due);
+    order->wait_ms = clock_now_ms() - due_ms;
     if (order->placed && !customers->plan.only_good && index % SECOND_CLICK_EVERY == 0)
         click_again(customers, client, key, body, order);
     json_decref(body);
-}
-
-static void *shop(void *argument)
-{
-    demo_customers *customers = argument;
-    http_client *client = http_client_open(customers->plan.port);
-    while (client != NULL && !atomic_load(&customers->stopped)) {
-        const unsigned index = atomic_fetch_add(&customers->next, 1);
-        if (index >= customers->plan.order_count)
-            break;
-        place_order(customers, client, index);
-        atomic_fetch_add(&customers->answered, 1);
-    }
-    http_client_free(client);
-    return NULL;
-}
-
-/* The threads must not be the ones to receive the signals that end the demo. */
-static void start_threads(demo_customers *customers)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (customers->thread_count < THREADS &&
-           pthread_create(&customers->threads[customers->thread_count], NULL, shop, customers) == 0)
-        customers->thread_count++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 demo_customers *customers_start(const customers_plan *plan)
@@ -170,9 +104,12 @@ demo_customers *customers_start(const customers_plan *plan)
     uint64_t random = plan->seed;
     for (unsigned i = 0; i < plan->order_count; i++)
         orders[i] = imagine_order(&random, plan->only_good);
-    clock_gettime(CLOCK_MONOTONIC, &made->start);
-    start_threads(made);
-    if (made->thread_count == 0) {
+    made->crowd = crowd_start(&(crowd_plan){.port = plan->port,
+                                            .count = plan->order_count,
+                                            .rate = plan->rate,
+                                            .user = made,
+                                            .act = place_order});
+    if (made->crowd == NULL) {
         customers_free(made);
         return NULL;
     }
@@ -181,7 +118,7 @@ demo_customers *customers_start(const customers_plan *plan)
 
 unsigned customers_answered(const demo_customers *customers)
 {
-    return atomic_load(&customers->answered);
+    return crowd_done(customers->crowd);
 }
 
 unsigned customers_cheated(const demo_customers *customers)
@@ -189,15 +126,9 @@ unsigned customers_cheated(const demo_customers *customers)
     return atomic_load(&customers->cheated);
 }
 
-void customers_stop(demo_customers *customers)
-{
-    atomic_store(&customers->stopped, true);
-}
-
 const customer_order *customers_join(demo_customers *customers)
 {
-    while (customers->thread_count > 0)
-        pthread_join(customers->threads[--customers->thread_count], NULL);
+    crowd_join(customers->crowd);
     return customers->orders;
 }
 
@@ -205,8 +136,8 @@ void customers_free(demo_customers *customers)
 {
     if (customers == NULL)
         return;
-    customers_stop(customers);
-    customers_join(customers);
+    atomic_store(&customers->stopped, true);
+    crowd_free(customers->crowd);
     free(customers->orders);
     free(customers);
 }

@@ -36,13 +36,10 @@ unsigned customers_answered(const demo_customers *customers);
 /* How often a customer who clicked twice got a second order; must stay 0. */
 unsigned customers_cheated(const demo_customers *customers);
 
-/* Makes the customers go home; those in the middle of an order finish it. */
-void customers_stop(demo_customers *customers);
-
 /* Waits for all of them. The orders are then complete and belong to `customers`. */
 const customer_order *customers_join(demo_customers *customers);
 
-/* NULL is accepted; joins first. */
+/* Makes the customers go home; those in the middle of an order finish it. NULL is accepted. */
 void customers_free(demo_customers *customers);
 
 extern const char *const customers_skus[SKU_COUNT];

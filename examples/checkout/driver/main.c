@@ -1,12 +1,12 @@
 /* The demo's story: open the shop, let customers in, close the e-mail service for a while, wait
  * until every order has ended, and compare the books. It runs inside `skald dev --`, which brings
  * the servers; the script "demo" puts the two together. */
-#include "common/settings.h"
+#include "common/clock.h"
+#include "common/database.h"
+#include "common/interrupt.h"
 #include "driver/audit.h"
 #include "driver/books.h"
 #include "driver/customers.h"
-#include "driver/database.h"
-#include "driver/interrupt.h"
 #include "driver/options.h"
 #include "driver/report.h"
 #include "driver/shop.h"
@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define LOOK_MS 10
 #define STUCK_MS_MAX 120000 /* without any progress */
@@ -28,13 +27,6 @@ typedef struct demo_run {
     demo_report report;
     FILE *talk; /* where progress is told: not among the figures that a program reads */
 } demo_run;
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 static percentiles measure_waits(const customer_order *orders, unsigned count)
 {
@@ -53,7 +45,7 @@ static bool wait_for_answers(demo_run *demo, unsigned count)
     while (customers_answered(demo->customers) < count) {
         if (!shop_is_well(&demo->shop))
             return false;
-        setting_sleep_ms(LOOK_MS);
+        clock_sleep_ms(LOOK_MS);
     }
     return true;
 }
@@ -94,13 +86,13 @@ static int64_t count_mails(const demo_run *demo)
 /* Until nobody who is confirmed waits for a mail. */
 static bool wait_for_mails(demo_run *demo)
 {
-    const double start = now_ms();
+    const double start = clock_now_ms();
     while (count_mails(demo) < count_confirmed(demo)) {
-        if (!shop_is_well(&demo->shop) || now_ms() - start > STUCK_MS_MAX)
+        if (!shop_is_well(&demo->shop) || clock_now_ms() - start > STUCK_MS_MAX)
             return false;
-        setting_sleep_ms(LOOK_MS);
+        clock_sleep_ms(LOOK_MS);
     }
-    demo->report.drain_ms = now_ms() - start;
+    demo->report.drain_ms = clock_now_ms() - start;
     return true;
 }
 
@@ -117,7 +109,7 @@ static bool wait_for_confirmation(demo_run *demo, int64_t confirmed_before)
     while (count_confirmed(demo) == confirmed_before && count_open(demo) > 0) {
         if (!shop_is_well(&demo->shop))
             return false;
-        setting_sleep_ms(LOOK_MS);
+        clock_sleep_ms(LOOK_MS);
     }
     return true;
 }
@@ -128,7 +120,7 @@ static bool stop_email_for_a_while(demo_run *demo)
     const unsigned third = demo->options.order_count / 3;
     if (!wait_for_answers(demo, third))
         return false;
-    const double stopped = now_ms();
+    const double stopped = clock_now_ms();
     fprintf(demo->talk, "%u orders placed; the e-mail service is stopped\n", third);
     if (!shop_stop_service(&demo->shop, SERVICE_EMAIL))
         return false;
@@ -137,7 +129,7 @@ static bool stop_email_for_a_while(demo_run *demo)
         return false;
     demo->report.confirmed_meanwhile = count_confirmed(demo) - confirmed;
     demo->report.backlog_max = count_confirmed(demo) - count_mails(demo);
-    demo->report.email_away_ms = now_ms() - stopped;
+    demo->report.email_away_ms = clock_now_ms() - stopped;
     fprintf(demo->talk,
             "%u orders placed; the e-mail service is started again, %" PRId64
             " mails wait for it\n",
@@ -163,21 +155,21 @@ static int64_t count_unfinished(const demo_run *demo)
 static bool wait_until_all_ended(demo_run *demo)
 {
     int64_t left = INT64_MAX;
-    double moved = now_ms();
+    double moved = clock_now_ms();
     while (left > 0) {
         if (!shop_is_well(&demo->shop))
             return false;
         const int64_t now_left = count_unfinished(demo);
         if (now_left != left)
-            moved = now_ms();
+            moved = clock_now_ms();
         left = now_left;
-        if (now_ms() - moved > STUCK_MS_MAX) {
+        if (clock_now_ms() - moved > STUCK_MS_MAX) {
             fprintf(stderr,
                     "checkout-demo: nothing moves any more, %" PRId64 " effects are missing\n",
                     left);
             return true; /* the check will name them */
         }
-        setting_sleep_ms(LOOK_MS);
+        clock_sleep_ms(LOOK_MS);
     }
     return true;
 }
@@ -188,14 +180,14 @@ static bool serve_customers(demo_run *demo)
                                  .order_count = demo->options.order_count,
                                  .rate = demo->options.rate,
                                  .seed = demo->options.seed};
-    const double start = now_ms();
+    const double start = clock_now_ms();
     fprintf(demo->talk, "%u orders, %g in a second, seed %" PRIu64 "\n", plan.order_count,
             plan.rate, plan.seed);
     demo->customers = customers_start(&plan);
     if (demo->customers == NULL || !stop_email_for_a_while(demo) ||
         !wait_for_answers(demo, plan.order_count) || !wait_until_all_ended(demo))
         return false;
-    demo->report.seconds = (now_ms() - start) / 1e3;
+    demo->report.seconds = (clock_now_ms() - start) / 1e3;
     demo->report.queued = measure_waits(customers_join(demo->customers), plan.order_count);
     demo->report.cheated = customers_cheated(demo->customers);
     return true;
@@ -239,7 +231,7 @@ static void tell(const demo_run *demo)
 
 static bool run(demo_run *demo)
 {
-    report_find_versions(&demo->report);
+    figures_find_versions(&demo->report.versions);
     fprintf(demo->talk, "six databases, five of them with Skald's tables\n");
     if (!shop_init(&demo->shop, &demo->options) || !shop_prepare(&demo->shop) ||
         !measure_chain(demo))

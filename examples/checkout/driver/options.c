@@ -1,14 +1,9 @@
-/* The command line, with getopt_long. */
+/* The command line. */
 #include "driver/options.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
+#include "common/option.h"
 
-#define EXIT_USAGE 64
+#include <string.h>
 
 static const char help[] =
     "examples/checkout/demo                       watch 300 orders flow through five services\n"
@@ -43,55 +38,26 @@ static const struct option known[] = {
     {0},
 };
 
-static bool read_number(const char *text, double min, double max, double *out)
-{
-    char *end = NULL;
-    errno = 0;
-    const double number = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !(number >= min && number <= max))
-        return false;
-    *out = number;
-    return true;
-}
-
-static bool read_seed(const char *text, uint64_t *out)
-{
-    char *end = NULL;
-    errno = 0;
-    *out = strtoull(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0';
-}
-
 static bool is_spoilable(const char *what)
 {
     return strcmp(what, "ledger") == 0 || strcmp(what, "stock") == 0 || strcmp(what, "mail") == 0 ||
            strcmp(what, "analytics") == 0;
 }
 
-/* One option; false when its value is wrong. */
-static bool read_option(demo_options *out, int option, const char *value)
+static bool read_option(void *options, int option, const char *value)
 {
-    double number = 0;
+    demo_options *out = options;
     switch (option) {
     case 'n':
-        if (!read_number(value, 3, 1e6, &number))
-            return false;
-        out->order_count = (unsigned)number;
-        return true;
+        return option_unsigned(value, 3, 1000000, &out->order_count);
     case 'r':
-        return read_number(value, 0.1, 1e5, &out->rate);
+        return option_number(value, 0.1, 1e5, &out->rate);
     case 's':
-        return read_seed(value, &out->seed);
+        return option_seed(value, &out->seed);
     case 'p':
-        if (!read_number(value, 0, 1e4, &number))
-            return false;
-        out->provider_latency_ms = (long)number;
-        return true;
+        return option_milliseconds(value, 10000, &out->provider_latency_ms);
     case 'm':
-        if (!read_number(value, 0, 1e3, &number))
-            return false;
-        out->mail_latency_ms = (long)number;
-        return true;
+        return option_milliseconds(value, 1000, &out->mail_latency_ms);
     case 'x':
         out->spoil = value;
         return is_spoilable(value);
@@ -101,39 +67,12 @@ static bool read_option(demo_options *out, int option, const char *value)
     }
 }
 
-static bool refuse(const char *name, const char *value, int *code)
-{
-    fprintf(stderr, "checkout-demo: --%s %s: not a possible value; see --help\n", name, value);
-    *code = EXIT_USAGE;
-    return false;
-}
-
 bool options_read(demo_options *out, int argc, char **argv, int *code)
 {
-    *out = (demo_options){
-        .order_count = 300, .rate = 50, .provider_latency_ms = 40, .mail_latency_ms = 20};
-    uint32_t random = 1;
-    (void)!getrandom(&random, sizeof(random), 0);
-    out->seed = random;
-    int option = 0;
-    int index = 0;
-    while ((option = getopt_long(argc, argv, "", known, &index)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            *code = 0;
-            return false;
-        }
-        if (option == '?') {
-            *code = EXIT_USAGE;
-            return false;
-        }
-        if (!read_option(out, option, optarg))
-            return refuse(known[index].name, optarg, code);
-    }
-    if (optind < argc) {
-        fprintf(stderr, "checkout-demo: \"%s\": no such argument; see --help\n", argv[optind]);
-        *code = EXIT_USAGE;
-        return false;
-    }
-    return true;
+    *out = (demo_options){.order_count = 300,
+                          .rate = 50,
+                          .seed = option_random_seed(),
+                          .provider_latency_ms = 40,
+                          .mail_latency_ms = 20};
+    return options_parse(argc, argv, known, help, read_option, out, code);
 }

@@ -1,42 +1,14 @@
 /* Figures as words. */
 #include "driver/report.h"
 
-#include "common/settings.h"
-#include "driver/database.h"
-
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <skald/api.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-static int compare_values(const void *left, const void *right)
-{
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-percentiles percentiles_of(double *values, size_t count)
-{
-    if (count == 0)
-        return (percentiles){0};
-    qsort(values, count, sizeof(values[0]), compare_values);
-    return (percentiles){values[(count - 1) / 2], values[(count - 1) * 99 / 100]};
-}
 
 bool report_is_good(const demo_report *report)
 {
     return report->placed == report->options->order_count && report->cheated == 0 &&
            verdict_is_good(&report->verdict);
-}
-
-static const char *agrees(bool good)
-{
-    return good ? "agrees" : "DOES NOT AGREE";
 }
 
 static void print_outcome(const demo_report *report, FILE *file)
@@ -69,11 +41,14 @@ static void print_books(const demo_report *report, FILE *file)
     fprintf(file, "  the books\n");
     fprintf(file,
             "    money            %s with the provider's ledger: %.2f charged, %.2f given back\n",
-            agrees(v->money_ok), (double)v->charged_cents / 100, (double)v->refunded_cents / 100);
-    fprintf(file, "    stock            %s with the confirmed orders\n", agrees(v->stock_ok));
-    fprintf(file, "    mails            %s with the confirmed orders\n", agrees(v->mail_ok));
+            figures_agrees(v->money_ok), (double)v->charged_cents / 100,
+            (double)v->refunded_cents / 100);
+    fprintf(file, "    stock            %s with the confirmed orders\n",
+            figures_agrees(v->stock_ok));
+    fprintf(file, "    mails            %s with the confirmed orders\n",
+            figures_agrees(v->mail_ok));
     fprintf(file, "    analytics        %s with the confirmed and cancelled orders\n",
-            agrees(v->analytics_ok));
+            figures_agrees(v->analytics_ok));
 }
 
 static void print_times(const demo_report *report, FILE *file)
@@ -113,8 +88,7 @@ void report_print_table(const demo_report *report, FILE *file)
     print_books(report, file);
     print_times(report, file);
     print_email(report, file);
-    fprintf(file, "  Skald %s, PostgreSQL %s, nats-server %s\n", SKALD_VERSION,
-            report->postgresql_version, report->nats_version);
+    figures_print_versions(&report->versions, file);
     fprintf(file, "\n%s\n",
             report_is_good(report) ? "All orders ended, nothing lost, nothing twice."
                                    : "SOMETHING IS WRONG: see above.");
@@ -143,12 +117,6 @@ static json_t *make_settings(const demo_report *report)
                      (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-static json_t *make_versions(const demo_report *report)
-{
-    return json_pack("{s:s, s:s, s:s}", "skald", SKALD_VERSION, "postgresql",
-                     report->postgresql_version, "nats_server", report->nats_version);
-}
-
 static json_t *make_outcome(const demo_report *report)
 {
     const demo_verdict *v = &report->verdict;
@@ -166,57 +134,12 @@ static json_t *make_outcome(const demo_report *report)
 
 void report_print_json(const demo_report *report, FILE *file)
 {
-    char seed[24]; /* as text: not every reader of JSON has 64-bit numbers */
-    snprintf(seed, sizeof(seed), "%" PRIu64, report->options->seed);
     json_t *object = make_outcome(report);
     json_object_set_new(object, "customer_wait", make_waits(report));
     json_object_set_new(object, "email", make_email(report));
     json_object_set_new(object, "settings", make_settings(report));
-    json_object_set_new(object, "versions", make_versions(report));
-    json_object_set_new(object, "seed", json_string(seed));
+    json_object_set_new(object, "versions", figures_versions_json(&report->versions));
+    json_object_set_new(object, "seed", figures_seed_json(report->options->seed));
     json_object_set_new(object, "ok", json_boolean(report_is_good(report)));
-    json_dumpf(object, file, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    fputc('\n', file);
-    json_decref(object);
-}
-
-/* A nats-server greets everyone who connects with one line of JSON, before any authorization. */
-static void read_greeting(unsigned port, char *line, size_t size)
-{
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const struct timeval patience = {2, 0};
-    setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    const bool connected =
-        made >= 0 && connect(made, (const struct sockaddr *)&address, sizeof(address)) == 0;
-    const ssize_t got = connected ? recv(made, line, size - 1, 0) : 0;
-    line[got > 0 ? got : 0] = '\0';
-    if (made >= 0)
-        close(made);
-}
-
-static void find_nats_version(char *out, size_t size)
-{
-    char line[4096];
-    const char *url = setting_text("NATS_URL", "");
-    const char *port = strrchr(url, ':');
-    read_greeting(port != NULL ? (unsigned)strtoul(port + 1, NULL, 10) : 0, line, sizeof(line));
-    const char *begin = strchr(line, '{');
-    json_t *greeting = begin != NULL ? json_loads(begin, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
-    const char *version = json_string_value(json_object_get(greeting, "version"));
-    snprintf(out, size, "%s", version != NULL ? version : "unknown");
-    json_decref(greeting);
-}
-
-void report_find_versions(demo_report *report)
-{
-    PGconn *connection = database_connect(NULL);
-    const char *version =
-        connection != NULL ? PQparameterStatus(connection, "server_version") : NULL;
-    snprintf(report->postgresql_version, sizeof(report->postgresql_version), "%s",
-             version != NULL ? version : "unknown");
-    PQfinish(connection);
-    find_nats_version(report->nats_version, sizeof(report->nats_version));
+    figures_print_json(object, file);
 }

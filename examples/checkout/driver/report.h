@@ -2,15 +2,11 @@
 #ifndef DRIVER_REPORT_H
 #define DRIVER_REPORT_H
 
+#include "common/figures.h"
 #include "driver/books.h"
 #include "driver/options.h"
 
 #include <stdio.h>
-
-typedef struct percentiles {
-    double p50_ms;
-    double p99_ms;
-} percentiles;
 
 typedef struct demo_report {
     const demo_options *options;
@@ -25,18 +21,11 @@ typedef struct demo_report {
     int64_t backlog_max;
     double drain_ms;
     double seconds; /* from the first order to the last end */
-    char postgresql_version[64];
-    char nats_version[64];
+    figures_versions versions;
 } demo_report;
-
-/* Sorts the values. All zero when there are none. */
-percentiles percentiles_of(double *values, size_t count);
 
 bool report_is_good(const demo_report *report);
 void report_print_table(const demo_report *report, FILE *file);
 void report_print_json(const demo_report *report, FILE *file);
-
-/* Asks the servers that the environment names. "unknown" where one does not say. */
-void report_find_versions(demo_report *report);
 
 #endif

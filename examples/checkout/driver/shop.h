@@ -3,8 +3,8 @@
 #ifndef DRIVER_SHOP_H
 #define DRIVER_SHOP_H
 
+#include "common/place.h"
 #include "driver/options.h"
-#include "driver/process.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -19,8 +19,7 @@ typedef enum service_id {
 } service_id;
 
 typedef struct demo_shop {
-    char directory[256];
-    char programs[256]; /* the folder of our programs */
+    demo_place place;
     long provider_latency_ms;
     long mail_latency_ms;
     demo_process services[SERVICE_COUNT];
@@ -61,8 +60,5 @@ bool shop_is_well(demo_shop *shop);
 
 /* Kills what still runs and forgets the directory, which is deleted unless `keep`. */
 void shop_done(demo_shop *shop, bool keep);
-
-/* The path of a file in the shop's directory. */
-void shop_path(const demo_shop *shop, const char *file, char out[512]);
 
 #endif

@@ -1,5 +1,6 @@
 /* The service "email": writes to the customer when the order is confirmed. It is slow, as mail
  * servers are, and nobody waits for it. */
+#include "common/clock.h"
 #include "common/settings.h"
 #include "shop/v1/order_events.pb-c.h"
 
@@ -10,7 +11,7 @@ SKALD_HANDLER(on_order_confirmed, shop__v1__order_confirmed)
     if (event->order == NULL)
         return skald_fail(context, "the event carries no order");
     const long *latency_ms = skald_context_user(context);
-    setting_sleep_ms(*latency_ms); /* this is where a mail server would be spoken to */
+    clock_sleep_ms(*latency_ms); /* this is where a mail server would be spoken to */
     return skald_exec(
         context, "INSERT INTO mail (order_id, recipient, subject) VALUES ($1, $2, $3)",
         event->order->order_id, event->order->customer_email, "Your order is on its way");

@@ -17,7 +17,7 @@
 
 struct orders_api {
     skald_service *service;
-    shop_pool *pool;
+    connection_pool *pool;
     http_server *server;
 };
 
@@ -237,7 +237,7 @@ skald_status orders_api_open(orders_api **out, skald_service *service, skald_err
         return skald_error_set(error, SKALD_UNAVAILABLE,
                                "cannot listen on 127.0.0.1:%u: choose another SHOP_PORT", port);
     }
-    setting_announce_port(http_server_port(api->server));
+    setting_announce_port("SHOP_PORT_FILE", http_server_port(api->server));
     *out = api;
     return SKALD_OK;
 }

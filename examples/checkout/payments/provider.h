@@ -7,7 +7,9 @@
 typedef enum provider_outcome {
     PROVIDER_DONE,
     PROVIDER_REFUSED, /* the provider says no; asking again does not help */
-    PROVIDER_SILENT,  /* no answer, or not now: the money may or may not have moved; ask again */
+    PROVIDER_ABSENT,  /* it knows nothing of a call with this key */
+    PROVIDER_AWAY,    /* it cannot be reached, or says that it cannot just now; no money moved */
+    PROVIDER_SILENT,  /* no answer came: the money may or may not have moved */
 } provider_outcome;
 
 typedef struct shop_provider shop_provider;
@@ -16,12 +18,16 @@ typedef struct shop_provider shop_provider;
 shop_provider *provider_open(unsigned port);
 void provider_free(shop_provider *provider);
 
-/* Both may be called any number of times for one order: the provider knows the call by a key that
- * is made of the order's id, and moves the money once. `id` is the provider's number for it. Any
- * thread. */
-provider_outcome provider_charge(shop_provider *provider, const Shop__V1__Order *order,
-                                 const char *card_token, char id[64]);
-provider_outcome provider_refund(shop_provider *provider, const Shop__V1__Order *order,
-                                 char id[64]);
+/* Both may be called any number of times with one key: the provider knows the call by it and moves
+ * the money once. `id` is the provider's number for it. Any thread. */
+provider_outcome provider_charge(shop_provider *provider, const char *key,
+                                 const Shop__V1__Order *order, const char *card_token, char id[64]);
+provider_outcome provider_refund(shop_provider *provider, const char *key,
+                                 const Shop__V1__Order *order, char id[64]);
+
+/* Did a call with this key happen? Moves nothing. Never PROVIDER_REFUSED: what was refused leaves
+ * no trace. */
+provider_outcome provider_find_charge(shop_provider *provider, const char *key, char id[64]);
+provider_outcome provider_find_refund(shop_provider *provider, const char *key, char id[64]);
 
 #endif

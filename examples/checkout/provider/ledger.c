@@ -30,13 +30,19 @@ static int compare_keys(const void *left, const void *right)
     return strcmp(((const ledger_key *)left)->text, ((const ledger_key *)right)->text);
 }
 
-static ledger_key *make_key(const char *text)
+/* A charge and a refund may have the same key. */
+static ledger_key *make_key(const char *kind, const char *text)
 {
-    const size_t size = strlen(text) + 1;
+    const size_t size = strlen(kind) + strlen(text) + 2;
     ledger_key *key = calloc(1, sizeof(*key) + size);
     if (key != NULL)
-        memcpy(key->text, text, size);
+        snprintf(key->text, size, "%s %s", kind, text);
     return key;
+}
+
+static void write_id(const char *kind, uint64_t number, char id[64])
+{
+    snprintf(id, 64, "%s-%llu", kind, (unsigned long long)number);
 }
 
 /* Makes the key known under the next number. */
@@ -49,8 +55,9 @@ static bool remember(shop_ledger *ledger, ledger_key *key)
 static bool read_line(shop_ledger *ledger, const char *line)
 {
     json_t *entry = json_loads(line, 0, NULL);
+    const char *kind = json_string_value(json_object_get(entry, "kind"));
     const char *text = json_string_value(json_object_get(entry, "idempotency_key"));
-    ledger_key *key = text != NULL ? make_key(text) : NULL;
+    ledger_key *key = kind != NULL && text != NULL ? make_key(kind, text) : NULL;
     json_decref(entry);
     return key != NULL && remember(ledger, key);
 }
@@ -113,15 +120,31 @@ static bool add_or_find(shop_ledger *ledger, const ledger_entry *entry, ledger_k
 
 bool ledger_add(shop_ledger *ledger, const ledger_entry *entry, char id[64])
 {
-    ledger_key *key = make_key(entry->idempotency_key);
+    ledger_key *key = make_key(entry->kind, entry->idempotency_key);
     if (key == NULL)
         return false;
     uint64_t number = 0;
     pthread_mutex_lock(&ledger->mutex);
     const bool known = add_or_find(ledger, entry, key, &number);
     pthread_mutex_unlock(&ledger->mutex);
-    snprintf(id, 64, "%s-%llu", entry->kind, (unsigned long long)number);
+    if (known)
+        write_id(entry->kind, number, id);
     return known;
+}
+
+bool ledger_find(shop_ledger *ledger, const char *kind, const char *idempotency_key, char id[64])
+{
+    ledger_key *wanted = make_key(kind, idempotency_key);
+    if (wanted == NULL)
+        return false;
+    pthread_mutex_lock(&ledger->mutex);
+    ledger_key *const *known = tfind(wanted, &ledger->keys, compare_keys);
+    const uint64_t number = known != NULL ? (*known)->number : 0;
+    pthread_mutex_unlock(&ledger->mutex);
+    free(wanted);
+    if (number > 0)
+        write_id(kind, number, id);
+    return number > 0;
 }
 
 shop_ledger *ledger_open(const char *path)

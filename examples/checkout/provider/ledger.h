@@ -26,4 +26,7 @@ void ledger_free(shop_ledger *ledger);
  * refuses. Any thread. */
 bool ledger_add(shop_ledger *ledger, const ledger_entry *entry, char id[64]);
 
+/* Is an entry of this kind with this key in the book? `id` is its number then. Any thread. */
+bool ledger_find(shop_ledger *ledger, const char *kind, const char *idempotency_key, char id[64]);
+
 #endif

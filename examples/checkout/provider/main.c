@@ -1,6 +1,8 @@
 /* The payment provider: not a part of the shop and not built on Skald, but the stranger whose money
  * the shop moves. POST /charges and POST /refunds; a call with a known idempotency key moves
- * nothing and gets the first answer again; cards whose token ends with 0002 are refused. */
+ * nothing and gets the first answer again; cards whose token ends with 0002 are refused. GET
+ * /charges?key=... and GET /refunds?key=... tell whether a call happened. */
+#include "common/clock.h"
 #include "common/http_server.h"
 #include "common/settings.h"
 #include "provider/ledger.h"
@@ -32,28 +34,52 @@ static void move_money(shop_provider *provider, const ledger_entry *entry, http_
         answer->body = json_pack("{s:s}", "id", id);
 }
 
-static void on_request(void *user, const http_request *request, http_answer *answer)
+static void find_movement(shop_provider *provider, const char *kind, const http_request *request,
+                          http_answer *answer)
 {
-    shop_provider *provider = user;
-    const bool charge = strcmp(request->path, "/charges") == 0;
-    const bool refund = strcmp(request->path, "/refunds") == 0;
+    const char *key = http_request_query(request, "key");
+    char id[64];
+    if (key == NULL)
+        http_refuse(answer, 400, "?key= is needed");
+    else if (!ledger_find(provider->ledger, kind, key, id))
+        http_refuse(answer, 404, "no money was moved with this key");
+    else
+        answer->body = json_pack("{s:s}", "id", id);
+}
+
+static void post_movement(shop_provider *provider, const char *kind, const http_request *request,
+                          http_answer *answer)
+{
+    const bool charge = strcmp(kind, "charge") == 0;
     const ledger_entry entry = {
-        .kind = charge ? "charge" : "refund",
+        .kind = kind,
         .idempotency_key = json_string_value(json_object_get(request->body, "idempotency_key")),
         .order_id = json_string_value(json_object_get(request->body, "order_id")),
         .cents = json_integer_value(json_object_get(request->body, "cents")),
     };
     const char *card = json_string_value(json_object_get(request->body, "card_token"));
-    setting_sleep_ms(provider->latency_ms);
-    if (strcmp(request->method, "POST") != 0 || (!charge && !refund))
-        http_refuse(answer, 404, "there are only POST /charges and POST /refunds");
-    else if (entry.idempotency_key == NULL || entry.order_id == NULL || entry.cents <= 0 ||
-             (charge && card == NULL))
+    if (entry.idempotency_key == NULL || entry.order_id == NULL || entry.cents <= 0 ||
+        (charge && card == NULL))
         http_refuse(answer, 400, "idempotency_key, order_id, cents and card_token are needed");
     else if (charge && is_refused(card))
         http_refuse(answer, 402, "the card is refused");
     else
         move_money(provider, &entry, answer);
+}
+
+static void on_request(void *user, const http_request *request, http_answer *answer)
+{
+    shop_provider *provider = user;
+    const char *kind = strcmp(request->path, "/charges") == 0   ? "charge"
+                       : strcmp(request->path, "/refunds") == 0 ? "refund"
+                                                                : NULL;
+    clock_sleep_ms(provider->latency_ms);
+    if (kind != NULL && strcmp(request->method, "POST") == 0)
+        post_movement(provider, kind, request, answer);
+    else if (kind != NULL && strcmp(request->method, "GET") == 0)
+        find_movement(provider, kind, request, answer);
+    else
+        http_refuse(answer, 404, "there are only /charges and /refunds, with POST and GET");
 }
 
 int main(void)
@@ -70,7 +96,7 @@ int main(void)
     http_server *server =
         provider.ledger != NULL ? http_server_open(port, on_request, &provider) : NULL;
     if (server != NULL) {
-        setting_announce_port(http_server_port(server));
+        setting_announce_port("SHOP_PORT_FILE", http_server_port(server));
         int stop = 0;
         sigwait(&stops, &stop);
     }

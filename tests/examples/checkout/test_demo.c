@@ -1,68 +1,13 @@
-/* The demo as a person runs it, with everything it starts; only its build is spared. */
-#include "support/child.h"
-#include "support/test.h"
-#include "support/wait.h"
+/* The checkout's demo. */
+#include "examples/demo.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <jansson.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-
-static const char *program(char out[512])
-{
-    snprintf(out, 512, "%s/examples/checkout/checkout-demo", test_variable("SKALD_BINARY_DIR"));
-    return out;
-}
-
-/* A small and hurried demo: `more` is one more option and its value, or NULL twice. */
+/* A small and hurried one: `more` is one more option and its value, or NULL twice. */
 static test_child *start_demo(const char *orders, const char *more, const char *value)
 {
-    char script[512];
-    char build[512];
-    snprintf(script, sizeof(script), "%s/examples/checkout/demo",
-             test_variable("SKALD_SOURCE_DIR"));
-    snprintf(build, sizeof(build), "SKALD_BUILD_DIR=%s", test_variable("SKALD_BINARY_DIR"));
-    const char *const argv[] = {
-        script, "--no-build",         "--json", "--orders",       orders, "--rate", "60",  "--seed",
-        "7",    "--provider-latency", "5",      "--mail-latency", "2",    more,     value, NULL};
-    const char *const environment[] = {build, NULL};
-    return child_start(argv, environment);
-}
-
-/* The last line of what it wrote; to be freed with json_decref. */
-static json_t *read_figures(test_child *child)
-{
-    const char *text = child_out(child);
-    const char *line = text;
-    for (const char *next = text; (next = strchr(next, '\n')) != NULL && next[1] != '\0';)
-        line = ++next;
-    json_t *figures = json_loads(line, 0, NULL);
-    if (figures == NULL)
-        fail_msg("the last line is no JSON: %s\nstderr: %s", text, child_err(child));
-    return figures;
-}
-
-static int64_t number(const json_t *figures, const char *name)
-{
-    const json_t *value = json_object_get(figures, name);
-    assert_true(json_is_integer(value));
-    return json_integer_value(value);
-}
-
-static bool holds(const json_t *figures, const char *name)
-{
-    const json_t *value = json_object_get(figures, name);
-    assert_true(json_is_boolean(value));
-    return json_is_true(value);
-}
-
-static double real(const json_t *figures, const char *name)
-{
-    const json_t *value = json_object_get(figures, name);
-    assert_true(json_is_number(value));
-    return json_number_value(value);
+    const char *const options[] = {
+        "--orders", orders,           "--rate", "60", "--seed", "7", "--provider-latency",
+        "5",        "--mail-latency", "2",      more, value,    NULL};
+    return demo_start("checkout", options);
 }
 
 /* While the e-mail service is away orders are confirmed all the same, and its mails are sent later.
@@ -70,9 +15,9 @@ static double real(const json_t *figures, const char *name)
 static void check_outage(const json_t *figures)
 {
     const json_t *email = json_object_get(figures, "email");
-    assert_true(number(email, "confirmed_meanwhile") > 0);
-    assert_true(number(email, "backlog_max") > 0);
-    assert_true(holds(figures, "mail_ok"));
+    assert_true(demo_number(email, "confirmed_meanwhile") > 0);
+    assert_true(demo_number(email, "backlog_max") > 0);
+    assert_true(demo_holds(figures, "mail_ok"));
 }
 
 static void test_all_orders_end_and_all_books_agree(void **state)
@@ -80,26 +25,23 @@ static void test_all_orders_end_and_all_books_agree(void **state)
     (void)state;
     test_child *demo = start_demo("60", NULL, NULL);
 
-    const int code = child_wait(demo);
+    demo_ends(demo, 0);
 
-    if (code != 0)
-        print_error("%s\n", child_err(demo));
-    assert_int_equal(code, 0);
-    json_t *figures = read_figures(demo);
-    assert_int_equal(number(figures, "orders"), 60);
-    assert_int_equal(number(figures, "confirmed") + number(figures, "cancelled") +
-                         number(figures, "payment_failed"),
+    json_t *figures = demo_figures(demo);
+    assert_int_equal(demo_number(figures, "orders"), 60);
+    assert_int_equal(demo_number(figures, "confirmed") + demo_number(figures, "cancelled") +
+                         demo_number(figures, "payment_failed"),
                      60);
-    assert_true(number(figures, "cancelled") > 0);
-    assert_true(number(figures, "payment_failed") > 0);
-    assert_int_equal(number(figures, "lost"), 0);
-    assert_int_equal(number(figures, "doubled"), 0);
-    assert_true(holds(figures, "money_ok"));
-    assert_true(holds(figures, "stock_ok"));
-    assert_true(holds(figures, "analytics_ok"));
+    assert_true(demo_number(figures, "cancelled") > 0);
+    assert_true(demo_number(figures, "payment_failed") > 0);
+    assert_int_equal(demo_number(figures, "lost"), 0);
+    assert_int_equal(demo_number(figures, "doubled"), 0);
+    assert_true(demo_holds(figures, "money_ok"));
+    assert_true(demo_holds(figures, "stock_ok"));
+    assert_true(demo_holds(figures, "analytics_ok"));
     check_outage(figures);
-    assert_true(real(figures, "p50_ms") > 0);
-    assert_true(real(figures, "p99_ms") >= real(figures, "p50_ms"));
+    assert_true(demo_real(figures, "p50_ms") > 0);
+    assert_true(demo_real(figures, "p99_ms") >= demo_real(figures, "p50_ms"));
     assert_string_equal(json_string_value(json_object_get(figures, "seed")), "7");
     json_decref(figures);
     child_free(demo);
@@ -114,30 +56,22 @@ static void test_falsified_books_are_found_by_two_demos_side_by_side(void **stat
     assert_int_equal(child_wait(ledger), 1);
     assert_int_equal(child_wait(stock), 1);
 
-    json_t *figures = read_figures(ledger);
-    assert_false(holds(figures, "money_ok"));
-    assert_true(holds(figures, "stock_ok"));
+    json_t *figures = demo_figures(ledger);
+    assert_false(demo_holds(figures, "money_ok"));
+    assert_true(demo_holds(figures, "stock_ok"));
     json_decref(figures);
-    figures = read_figures(stock);
-    assert_true(holds(figures, "money_ok"));
-    assert_false(holds(figures, "stock_ok"));
+    figures = demo_figures(stock);
+    assert_true(demo_holds(figures, "money_ok"));
+    assert_false(demo_holds(figures, "stock_ok"));
     json_decref(figures);
     child_free(ledger);
     child_free(stock);
 }
 
-/* Descendants whose parents have ended become ours (PR_SET_CHILD_SUBREAPER), so none can hide. */
-static bool nothing_runs(void)
-{
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        continue;
-    return waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
-}
-
 static void test_an_interrupted_demo_leaves_nothing_running(void **state)
 {
     (void)state;
-    assert_true(nothing_runs());
+    assert_true(demo_nothing_runs());
     test_child *demo = start_demo("90", NULL, NULL);
     WAIT_UNTIL(!child_running(demo) || strstr(child_err(demo), "e-mail service is stopped"));
 
@@ -145,13 +79,13 @@ static void test_an_interrupted_demo_leaves_nothing_running(void **state)
 
     assert_int_equal(child_wait(demo), 130);
     child_free(demo);
-    WAIT_UNTIL(nothing_runs());
+    WAIT_UNTIL(demo_nothing_runs());
 }
 
 static void test_a_killed_demo_leaves_nothing_running(void **state)
 {
     (void)state;
-    assert_true(nothing_runs());
+    assert_true(demo_nothing_runs());
     test_child *demo = start_demo("90", NULL, NULL);
     WAIT_UNTIL(!child_running(demo) || strstr(child_err(demo), "e-mail service is stopped"));
 
@@ -159,50 +93,23 @@ static void test_a_killed_demo_leaves_nothing_running(void **state)
 
     assert_int_equal(child_wait(demo), 128 + SIGKILL);
     child_free(demo);
-    WAIT_UNTIL(nothing_runs());
+    WAIT_UNTIL(demo_nothing_runs());
 }
 
 static void test_wrong_options_are_refused_by_name(void **state)
 {
     (void)state;
-    char path[512];
-    test_child *demo = child_run(program(path), "--orders", "many", NULL);
-    assert_int_equal(child_wait(demo), 64);
-    assert_contains(child_err(demo), "--orders many");
-    child_free(demo);
-
-    demo = child_run(program(path), "--spoil", "dinner", NULL);
-    assert_int_equal(child_wait(demo), 64);
-    assert_contains(child_err(demo), "--spoil dinner");
-    child_free(demo);
+    demo_refuses("checkout", "--orders", "many");
+    demo_refuses("checkout", "--spoil", "dinner");
 }
 
 static void test_help_names_every_option(void **state)
 {
     (void)state;
-    static const char *const names[] = {"--orders",       "--rate",  "--seed", "--provider-latency",
-                                        "--mail-latency", "--spoil", "--json", "--help"};
-    char path[512];
-    char script[512];
-    snprintf(script, sizeof(script), "%s/examples/checkout/demo",
-             test_variable("SKALD_SOURCE_DIR"));
-
-    test_child *demo = child_run(program(path), "--help", NULL);
-    test_child *unbuilt = child_run(script, "--help", NULL);
-
-    assert_int_equal(child_wait(demo), 0);
-    assert_int_equal(child_wait(unbuilt), 0);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        assert_contains(child_out(demo), names[i]);
-    assert_string_equal(child_out(unbuilt), child_out(demo));
-    child_free(demo);
-    child_free(unbuilt);
-}
-
-static int adopt_orphans(void **state)
-{
-    (void)state;
-    return prctl(PR_SET_CHILD_SUBREAPER, 1);
+    static const char *const names[] = {
+        "--orders", "--rate", "--seed", "--provider-latency", "--mail-latency", "--spoil",
+        "--json",   "--help", NULL};
+    demo_helps("checkout", names);
 }
 
 int main(void)
@@ -215,5 +122,5 @@ int main(void)
         cmocka_unit_test(test_an_interrupted_demo_leaves_nothing_running),
         cmocka_unit_test(test_a_killed_demo_leaves_nothing_running),
     };
-    return cmocka_run_group_tests(tests, adopt_orphans, NULL);
+    return cmocka_run_group_tests(tests, demo_adopt_orphans, NULL);
 }

@@ -115,7 +115,7 @@ static test_child *locking_child(const counting_pair *pair, const char *handler_
     snprintf(nats, sizeof nats, "NATS_URL=%s", pair->child.nats_url);
     const char *const argv[] = {"/proc/self/exe", locking_word, pair->child.stream,
                                 pair->following,  handler_ms,   NULL};
-    return child_start(argv, (const char *const[]){nats, NULL});
+    return child_start(argv, (const char *const[]){nats, "SKALD_SUPERVISE=no", NULL});
 }
 
 static bool row_is_locked(const counting_pair *pair)

@@ -1,6 +1,7 @@
 /* A service as a program: its words, its signals, its exit codes. */
 #include "support/counting.h"
 #include "support/database.h"
+#include "support/notified.h"
 #include "support/servers.h"
 #include "support/test.h"
 #include "support/wait.h"
@@ -64,6 +65,7 @@ typedef struct program {
     const char *answer;   /* of on_start; NULL: SKALD_OK */
     const char *allow;    /* SKALD_ALLOW; NULL: what the servers need */
     const char *words[2]; /* of its command line */
+    const char *setting;  /* one more of its environment; NULL: none */
 } program;
 
 static const char * or (const char *given, const char *otherwise)
@@ -87,7 +89,8 @@ static test_child *program_start(program of)
                                 of.words[0],
                                 of.words[0] == NULL ? NULL : of.words[1],
                                 NULL};
-    return child_start(argv, (const char *const[]){allow, sanitizer, "NATS_URL", NULL});
+    return child_start(argv, (const char *const[]){allow, sanitizer, "NATS_URL",
+                                                   or (of.setting, "NOTIFY_SOCKET"), NULL});
 }
 
 static void expect_code(test_child *child, int code)
@@ -139,6 +142,50 @@ static void test_a_signal_stops_it_in_order_with_0(void **state)
     (void)state;
     stop_with(SIGTERM);
     stop_with(SIGINT);
+}
+
+static int children_of(pid_t pid)
+{
+    char path[64];
+    long child;
+    int count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *children = fopen(path, "re");
+    while (children != NULL && fscanf(children, "%ld", &child) == 1)
+        count++;
+    if (children != NULL)
+        fclose(children);
+    return count;
+}
+
+static void test_without_a_supervisor_it_is_one_process_that_tells_systemd_itself(void **state)
+{
+    (void)state;
+    setenv("WATCHDOG_USEC", "200000", 1);
+    setenv("SKALD_SUPERVISE", "no", 1);
+    test_child *child = program_start((program){.setting = notified_open(NOTIFIED_ABSTRACT)});
+    unsetenv("SKALD_SUPERVISE");
+    unsetenv("WATCHDOG_USEC");
+    WAIT_UNTIL(notified_count("READY=1\n") == 1);
+    assert_string_equal(child_out(child), "started\n");
+    assert_int_equal(children_of(child_pid(child)), 0);
+    WAIT_UNTIL(notified_count("WATCHDOG=1\n") > 2);
+    child_signal(child, SIGTERM);
+    expect_code(child, 0);
+    assert_int_equal(notified_count("STOPPING=1\n"), 1);
+    child_free(child);
+    notified_close();
+}
+
+static void test_with_one_it_works_in_another_process(void **state)
+{
+    (void)state;
+    test_child *child = program_start((program){0});
+    WAIT_UNTIL(strstr(child_out(child), "started") != NULL);
+    assert_int_equal(children_of(child_pid(child)), 1);
+    child_signal(child, SIGTERM);
+    expect_code(child, 0);
+    child_free(child);
 }
 
 static void test_servers_that_cannot_be_reached_are_69(void **state)
@@ -227,6 +274,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_help_and_version_need_no_server),
         cmocka_unit_test(test_words_it_does_not_know_are_64),
         cmocka_unit_test(test_a_signal_stops_it_in_order_with_0),
+        cmocka_unit_test(test_without_a_supervisor_it_is_one_process_that_tells_systemd_itself),
+        cmocka_unit_test(test_with_one_it_works_in_another_process),
         cmocka_unit_test(test_servers_that_cannot_be_reached_are_69),
         cmocka_unit_test(test_an_internal_failure_is_70),
         cmocka_unit_test(test_a_handler_that_does_not_return_is_75),

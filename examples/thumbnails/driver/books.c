@@ -1,0 +1,90 @@
+/* The comparison, picture by picture and then over all. */
+#include "driver/books.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OVERTAKEN_MIN 0.5
+#define FASTER_MIN 1.2 /* three workers against one; a machine may have less to give than three */
+#define STEPS_MIN 2u
+
+static void check_picture(const book_picture *picture, demo_verdict *verdict)
+{
+    const unsigned expected = picture->cancelled ? 0 : 1;
+    verdict->made += picture->made > 0;
+    verdict->lost += picture->made < expected;
+    verdict->doubled += picture->made > expected ? picture->made - expected : 0;
+    verdict->wrong += picture->made > 0 && picture->seen != picture->expected;
+    verdict->cancelled += picture->cancelled && picture->made == 0;
+    verdict->placeholders += picture->placeholder;
+    verdict->twice += picture->twice;
+    verdict->interrupted += picture->interrupted;
+    verdict->unique_ok = verdict->unique_ok && (!picture->twice || picture->twice_same);
+    verdict->cancel_ok =
+        verdict->cancel_ok && (picture->kind == PICTURE_CANCELLED) == picture->cancelled;
+}
+
+/* Of the free pictures that had been uploaded before this one and were not made then, the share
+ * that was made after it; 1 when there were none. */
+static double share_overtaken(const demo_books *books, const book_picture *picture)
+{
+    unsigned waited = 0;
+    unsigned overtaken = 0;
+    for (size_t i = 0; i < books->picture_count; i++) {
+        const book_picture *other = &books->pictures[i];
+        if (other->kind != PICTURE_FREE || other->interrupted || other->made == 0 ||
+            other->uploaded_ms >= picture->uploaded_ms || other->made_ms <= picture->uploaded_ms)
+            continue;
+        waited++;
+        overtaken += other->number > picture->number;
+    }
+    return waited > 0 ? (double)overtaken / waited : 1;
+}
+
+static void check_paying(const demo_books *books, demo_verdict *verdict)
+{
+    verdict->overtaken = 1;
+    for (size_t i = 0; i < books->picture_count; i++) {
+        const book_picture *picture = &books->pictures[i];
+        if (picture->kind != PICTURE_PAYING || picture->interrupted || picture->made == 0)
+            continue;
+        const double share = share_overtaken(books, picture);
+        verdict->overtaken = share < verdict->overtaken ? share : verdict->overtaken;
+    }
+    verdict->paying_ok = verdict->overtaken >= OVERTAKEN_MIN;
+}
+
+void books_check(const demo_books *books, demo_verdict *out)
+{
+    *out = (demo_verdict){.unique_ok = books->job_count == books->picture_count, .cancel_ok = true};
+    for (size_t i = 0; i < books->picture_count; i++)
+        check_picture(&books->pictures[i], out);
+    out->doubled += books->strangers;
+    check_paying(books, out);
+    out->progress_ok = books->progress.steps >= STEPS_MIN && !books->progress.fell;
+    out->faster_ok = books->three_workers > FASTER_MIN * books->one_worker;
+}
+
+bool verdict_is_good(const demo_verdict *verdict)
+{
+    return verdict->lost == 0 && verdict->doubled == 0 && verdict->wrong == 0 &&
+           verdict->placeholders > 0 && verdict->unique_ok && verdict->cancel_ok &&
+           verdict->paying_ok && verdict->progress_ok && verdict->faster_ok;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    return strcmp(((const book_picture *)left)->id, ((const book_picture *)right)->id);
+}
+
+book_picture *books_find(const demo_books *books, const char *id)
+{
+    book_picture wanted = {0};
+    strncpy(wanted.id, id, sizeof(wanted.id) - 1);
+    return bsearch(&wanted, books->pictures, books->picture_count, sizeof(wanted), compare_ids);
+}
+
+void books_sort(demo_books *books)
+{
+    qsort(books->pictures, books->picture_count, sizeof(books->pictures[0]), compare_ids);
+}
