@@ -67,9 +67,8 @@ static skald_status step_work(step *of, skald_keeper *keeper, skald_error *error
     skald_status status = step_load(of, keeper, error);
     if (status != SKALD_OK || !of->found)
         return status;
+    /* The bucket is kept also when none is allowed. */
     const uint32_t allowed = step_allow(of);
-    if (allowed == 0)
-        return SKALD_OK;
     skald_rows *rows = NULL;
     status = skald_pg_do(keeper->pg, &rows, error, "SELECT skald.operation_work($1, $2, $3)",
                          of->id, allowed, of->bucket.tokens);

@@ -1,4 +1,4 @@
-/* The circuit breaker of a queue is columns of its row; the decision is sagas/limit.h. */
+/* The circuit breaker of a queue is columns of its row; the decision is sagas/breaker.h. */
 #include "breaker.h"
 #include "queues/inside.h"
 

@@ -1,8 +1,8 @@
-/* What the two files of a claim share: claim.c, the transaction, and limits.c, how many may begin. */
+/* What the two files of a claim share: claim.c, the transaction, and limits.c, how many may begin.
+ */
 #ifndef SKALD_QUEUES_CLAIM_H
 #define SKALD_QUEUES_CLAIM_H
 
-#include "breaker.h"
 #include "bucket.h"
 #include "queues/inside.h"
 
