@@ -176,7 +176,7 @@ static const skald_command_option options_table[] = {
 
 const skald_command skald_command_dead_show = {
     .name = "dead show",
-    .purpose = "explain one cause: what died of it, with the body of the newest",
+    .purpose = "explain one cause: what died of it, the newest body",
     .examples = "  skald dead show 9f3a61c2\n",
     .operands = "FINGERPRINT",
     .options = options_table,

@@ -365,7 +365,7 @@ static const skald_command_option options_table[] = {
 
 const skald_command skald_command_job_list = {
     .name = "job list",
-    .purpose = "list what waits, runs, is dead or over; the newest first",
+    .purpose = "list what waits, runs, is dead or over, newest first",
     .examples = "  skald job list --state parked,dead\n"
                 "  skald job list --subscription payments --since 1h --json\n",
     .options = options_table,

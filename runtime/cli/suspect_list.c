@@ -49,8 +49,8 @@ const skald_command skald_command_suspect_list = {
     .name = "suspect list",
     .purpose = "list messages that were in hand when a process crashed",
     .examples = "  skald suspect list\n",
-    .notes = "Each is run alone, its attempt committed before it begins, until it succeeds or is\n"
-             "declared dead.\n",
+    .notes = "Each is run alone, its attempt committed before it begins, until it succeeds\n"
+             "or is declared dead.\n",
     .options = options_table,
     .options_size = sizeof(suspect_list_options),
     .run = run,
