@@ -38,26 +38,30 @@ static const listing_column job_columns[] = {
     {0},
 };
 
+/* clang-format off */
+#define GROUPS_SQL \
+    "SELECT fingerprint, subscription, type, reason, error_class, sqlstate, jobs, keys, holding, " \
+    SQL_TIME("first_at") ", " SQL_TIME("last_at") ", last_job FROM skald.v_dead_group" \
+    " WHERE fingerprint = $1 ORDER BY last_job DESC"
+/* clang-format on */
+
 static const skald_rows *groups_load(cli_session *session, const char *fingerprint)
 {
-    return session_query(session,
-                         "SELECT fingerprint, subscription, type, reason, error_class, sqlstate,"
-                         " jobs, keys, holding, " SQL_TIME("first_at") ", " SQL_TIME(
-                             "last_at") ", last_job FROM skald.v_dead_group"
-                                        " WHERE fingerprint = $1 ORDER BY last_job DESC",
-                         fingerprint);
+    return session_query(session, GROUPS_SQL, fingerprint);
 }
+
+/* clang-format off */
+#define JOBS_SQL \
+    "SELECT id, key, attempts, holds, " SQL_TIME("ended_at") ", message_id," \
+    " coalesce(follower, queue), reason FROM skald.job WHERE state = 'dead' AND fingerprint = $1" \
+    " AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
+/* clang-format on */
 
 static const skald_rows *jobs_load(cli_session *session, const char *fingerprint,
                                    const listing_page *page)
 {
-    return session_query(session,
-                         "SELECT id, key, attempts, holds, " SQL_TIME(
-                             "ended_at") ", message_id, coalesce(follower, queue), reason"
-                                         " FROM skald.job WHERE state = 'dead'"
-                                         " AND fingerprint = $1 AND ($2::bigint IS NULL OR id < $2)"
-                                         " ORDER BY id DESC LIMIT $3",
-                         fingerprint, page->after > 0 ? skald_integer(page->after) : skald_null(),
+    return session_query(session, JOBS_SQL, fingerprint,
+                         page->after > 0 ? skald_integer(page->after) : skald_null(),
                          listing_limit(page));
 }
 
@@ -176,7 +180,7 @@ static const skald_command_option options_table[] = {
 
 const skald_command skald_command_dead_show = {
     .name = "dead show",
-    .purpose = "explain one cause: what died of it, with the body of the newest",
+    .purpose = "explain one cause: what died of it, the newest body",
     .examples = "  skald dead show 9f3a61c2\n",
     .operands = "FINGERPRINT",
     .options = options_table,

@@ -16,20 +16,22 @@ static const listing_column job_columns[] = {
     {"reason", "REASON", LISTING_TEXT}, {0},
 };
 
-/* What runs, and what is due next. */
+/* What runs, and what is due next. The view tells what each waits for; which ones are meant is
+ * found first, because PostgreSQL would ask the view about every job of the queue. */
+/* clang-format off */
+#define JOBS_SQL \
+    "WITH chosen AS ((SELECT id FROM skald.job WHERE queue = $1 AND state = 'running'" \
+    " ORDER BY started_at LIMIT 10) UNION ALL (SELECT id FROM skald.job WHERE queue = $1" \
+    " AND state = 'waiting' ORDER BY due_at, id LIMIT 10))" \
+    " SELECT id, state, key, attempts, CASE WHEN state = 'waiting' THEN " SQL_TIME("due_at") \
+    " END, CASE WHEN state = 'running' THEN " SQL_TIME("started_at") " END, progress, waits_for," \
+    " reason FROM skald.v_job WHERE id = ANY (ARRAY(SELECT id FROM chosen))" \
+    " ORDER BY state, v_job.due_at, id"
+/* clang-format on */
+
 static const skald_rows *jobs_load(cli_session *session, const char *name)
 {
-    return session_query(session,
-                         "(SELECT id, state, key, attempts, NULL, " SQL_TIME(
-                             "started_at") ", progress, waits_for, reason FROM skald.v_job"
-                                           " WHERE queue = $1 AND state = 'running'"
-                                           " ORDER BY started_at LIMIT 10)"
-                                           " UNION ALL (SELECT id, state, key, attempts, " SQL_TIME(
-                                               "due_at") ", NULL, NULL, waits_for, reason"
-                                                         " FROM skald.v_job WHERE queue = $1"
-                                                         " AND state = 'waiting'"
-                                                         " ORDER BY v_job.due_at LIMIT 10)",
-                         name);
+    return session_query(session, JOBS_SQL, name);
 }
 
 static void print_people(cli_session *session, const skald_rows *queue, const skald_rows *jobs)
