@@ -179,6 +179,7 @@ static int change(bulk_change *bulk)
                (long long)bulk->count);
     else
         return operation_print(&bulk->session, operation);
+    fflush(stdout);
     fprintf(stderr, "Next: skald operation show %lld\n", (long long)operation);
     return EX_OK;
 }

@@ -46,7 +46,7 @@ static int list(cli_session *session, const dead_list_options *options, int64_t 
     listing_print(session, columns, rows, "Nothing is dead.");
     if (session->json || skald_rows_count(rows) == 0)
         return EX_OK;
-    fflush(stdout); /* the table comes first, also where both go to one file */
+    fflush(stdout);
     fputs("Next: skald dead show FINGERPRINT\n", stderr);
     return EX_OK;
 }

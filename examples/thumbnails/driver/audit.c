@@ -54,8 +54,12 @@ bool audit_read(demo_books *books, PGconn *database)
 {
     const int64_t jobs =
         database_number(database, "SELECT count(*) FROM skald.job WHERE queue = 'thumbnails'");
+    const int64_t workers =
+        database_number(database, "SELECT count(DISTINCT made_by) FROM thumbnail");
     books->job_count = (uint64_t)jobs;
-    return jobs >= 0 && read_pictures(books, database) && read_thumbnails(books, database);
+    books->workers = (unsigned)workers;
+    return jobs >= 0 && workers >= 0 && read_pictures(books, database) &&
+           read_thumbnails(books, database);
 }
 
 bool audit_spoil(PGconn *database, const char *what)

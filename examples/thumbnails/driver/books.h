@@ -45,6 +45,7 @@ typedef struct demo_books {
     book_progress progress;
     uint64_t job_count;
     uint64_t strangers; /* thumbnails of pictures that nobody uploaded */
+    unsigned workers;   /* that made thumbnails */
     double one_worker;  /* thumbnails per second */
     double three_workers;
 } demo_books;
@@ -64,7 +65,7 @@ typedef struct demo_verdict {
     bool cancel_ok;
     bool paying_ok;
     bool progress_ok;
-    bool faster_ok;
+    bool shared_ok;
 } demo_verdict;
 
 void books_check(const demo_books *books, demo_verdict *out);
