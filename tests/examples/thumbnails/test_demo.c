@@ -4,8 +4,8 @@
 /* A small one: `more` is one more option and its value, or NULL twice. */
 static test_child *start_demo(const char *more, const char *value)
 {
-    const char *const options[] = {"--pictures", "40", "--delay", "30", "--seed",
-                                   "7",          more, value,     NULL};
+    const char *const options[] = {"--pictures", "40", "--threads", "1",   "--delay", "60",
+                                   "--seed",     "7",  more,        value, NULL};
     return demo_start("thumbnails", options);
 }
 
