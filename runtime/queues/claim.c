@@ -21,13 +21,16 @@ enum {
 /* --- rows ---------------------------------------------------------------------------------- */
 
 /* Due jobs, the most urgent first, then the oldest; $1 queue, $2 how many. Only as many rows are
- * read and locked as are wanted. Unlimited ones are claimed only while the queue's row agrees. */
+ * read and locked as are wanted. Unlimited ones are claimed only while the queue's row agrees. A
+ * queue above its cap (skald_caps) begins nothing new, and goes on with what has failed. */
 #define DUE_JOBS(columns)                                                                          \
     "SELECT " columns " FROM (VALUES (3::smallint), (2::smallint), (1::smallint), (0::smallint))"  \
     " AS p(priority) CROSS JOIN LATERAL (SELECT w.id, w.key FROM skald.job AS w"                   \
     "  WHERE w.queue = $1 AND w.state = 'waiting' AND w.priority = p.priority"                     \
-    "  AND w.due_at <= (SELECT skald.now()) ORDER BY w.due_at LIMIT $2::bigint"                    \
-    "  FOR NO KEY UPDATE SKIP LOCKED) AS c"                                                        \
+    "  AND w.due_at <= (SELECT skald.now())"                                                       \
+    "  AND (w.attempts > 0"                                                                        \
+    "   OR (SELECT q.full_since IS NULL FROM skald.queue AS q WHERE q.name = $1))"                 \
+    "  ORDER BY w.due_at LIMIT $2::bigint FOR NO KEY UPDATE SKIP LOCKED) AS c"                     \
     " WHERE EXISTS (SELECT FROM skald.queue AS q WHERE q.name = $1 AND NOT q.paused"               \
     "  AND ($3::boolean OR (q.concurrency IS NULL AND q.rate IS NULL"                              \
     "   AND q.breaker_failures IS NULL AND q.key_concurrency IS NULL AND q.key_rate IS NULL)))"    \
