@@ -57,8 +57,13 @@ enum {
     "  WHERE a.job = j.id AND a.outcome = 'not yet' AND a.number > coalesce((SELECT max(number)"   \
     "   FROM skald.attempt AS r WHERE r.job = j.id AND r.outcome = 'replayed'), 0)) ELSE 0 END,"
 
+/* It was in hand, not alone, when a process was killed. */
+#define CLAIM_SUSPECT                                                                              \
+    " j.maybe_done AND EXISTS (SELECT FROM skald.attempt AS a WHERE a.job = j.id"                  \
+    "  AND a.outcome = 'lost' AND a.signal IS NOT NULL),"
+
 #define CLAIM_COLUMNS                                                                              \
-    "j.id, n.expired, j.starts, j.attempts, j.crashes, j.maybe_done,"                              \
+    "j.id, n.expired, j.starts, j.attempts, j.crashes, j.maybe_done," CLAIM_SUSPECT                \
     " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint," CLAIM_EARLY(          \
         "count(*)") CLAIM_EARLY("(extract(epoch FROM skald.now() - min(a.ended_at)) * "            \
                                 "1000)::bigint") " j.partition, j.published_at, j.body, "          \
@@ -67,7 +72,7 @@ enum {
                                                  "j.causation_id, j.traceparent, j.tracestate, "   \
                                                  "j.headers"
 
-enum { COLUMN_PARTITION = 9, COLUMN_TIME = 10, COLUMN_BODY = 11, COLUMN_TEXTS = 12 };
+enum { COLUMN_PARTITION = 10, COLUMN_TIME = 11, COLUMN_BODY = 12, COLUMN_TEXTS = 13 };
 
 static const char *text_of(const skald_rows *rows, uint32_t row, int column)
 {
@@ -116,9 +121,10 @@ static skald_status run_fill(skald_run *run, const skald_rows *rows, uint32_t ro
     run->attempts = (uint32_t)skald_rows_integer(rows, row, 3);
     run->crashes = (uint32_t)skald_rows_integer(rows, row, 4);
     run->maybe_done = skald_rows_boolean(rows, row, 5);
-    run->failing_ms = time_of(rows, row, 6);
-    run->not_yets = (uint32_t)skald_rows_integer(rows, row, 7);
-    run->early_ms = time_of(rows, row, 8);
+    run->suspect = skald_rows_boolean(rows, row, 6);
+    run->failing_ms = time_of(rows, row, 7);
+    run->not_yets = (uint32_t)skald_rows_integer(rows, row, 8);
+    run->early_ms = time_of(rows, row, 9);
     run->claimed_ms = skald_clock_ms();
     run->item->job_id = run->job_id;
     run->item->attempts = run->attempts;
