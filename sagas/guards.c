@@ -80,6 +80,11 @@ static bool turning_back(const skald_machine *machine, uint8_t step)
     return machine->saga->phase == SKALD_SAGA_COMPENSATING;
 }
 
+static bool local_turning_back(const skald_machine *machine, uint8_t step)
+{
+    return is_local(machine, step) && turning_back(machine, step);
+}
+
 static bool after_pivot(const skald_machine *machine, uint8_t step)
 {
     return skald_machine_plan(machine, step)->after_pivot;

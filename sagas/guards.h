@@ -15,6 +15,7 @@
     X(is_child, "is a child")                                                                      \
     X(child_is_patient, "is a child that is waited on")                                            \
     X(child_is_called_back, "is a child, and a timeout turns back")                                \
+    X(local_turning_back, "is local, and the saga turns back")                                     \
     X(turning_back, "the saga turns back")                                                         \
     X(after_pivot, "after the pivot")                                                              \
     X(in_doubt, "may be done")                                                                     \

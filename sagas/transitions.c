@@ -56,6 +56,7 @@ const skald_transition skald_transitions[] = {
     {IN(WAITING), ON(DUE), ALWAYS, TO(NOT_DONE), DO(give_up), "the event did not come"},
     {IN(RUNNING), ON(DUE), WHEN(child_is_patient), TO(RUNNING), DO(wait_on), "the child takes its time: waits on"},
     {IN(RUNNING), ON(DUE), WHEN(child_is_called_back), TO(RUNNING), DO(call_back), "the child's time is over: it is told to turn back"},
+    {IN(RUNNING), ON(DUE) | ON(FAILED), WHEN(local_turning_back), TO(NOT_DONE), NOTHING, "a local step that fails is not done"},
     {IN(RUNNING), ON(DUE), WHEN(turning_back), TO(IN_DOUBT), DO(doubt), "no answer in time: it may be done"},
     {IN(RUNNING), ON(FAILED), WHEN(turning_back), TO(IN_DOUBT), DO(doubt), "failed: not tried again on the way back"},
     {IN(RUNNING), ON(DUE), WHEN(timeout_continues), TO(PASSED), DO(doubt), "no answer in time: goes on, it may be done"},
