@@ -20,11 +20,13 @@ skald_effect skald_effect_know;         /* done, which was not known */
 skald_effect skald_effect_doubt;        /* its attempt may be done */
 skald_effect skald_effect_clear;        /* known not to be done */
 skald_effect skald_effect_call_back;    /* a child */
+skald_effect skald_effect_come_back;    /* a child, compensated */
 skald_effect skald_effect_reset;
 skald_effect skald_effect_step_refuse;  /* what was asked */
 
 /* Of a step that makes the saga turn back. */
 skald_effect skald_effect_refusal;
+skald_effect skald_effect_come_back_refusal;
 skald_effect skald_effect_give_up;       /* certainly not done */
 skald_effect skald_effect_give_up_doubt; /* maybe done */
 skald_effect skald_effect_found_not_done;
@@ -36,9 +38,13 @@ skald_effect skald_effect_undo_retry;
 skald_effect skald_effect_undo_rest;
 skald_effect skald_effect_undo_abandon;
 skald_effect skald_effect_undo_finish;
+skald_effect skald_effect_undo_come_back;
 skald_effect skald_effect_undo_come_early;
 skald_effect skald_effect_undo_keep;
-skald_effect skald_effect_owe_again;
+skald_effect skald_effect_again;           /* once this undo is over */
+skald_effect skald_effect_know_again;      /* done, which was not known: again */
+skald_effect skald_effect_owe_again;       /* done, which was not known: owed though it was over */
+skald_effect skald_effect_owe_doubt_again; /* maybe done: owed though it was over */
 
 /* Of the saga. */
 skald_effect skald_effect_start;

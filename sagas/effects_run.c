@@ -61,7 +61,8 @@ void skald_effect_begin(skald_machine *machine, uint8_t step, const char *why)
     skald_saga_step *at = skald_machine_at(machine, step);
     at->run_round++;
     at->attempts = 0;
-    at->flags &= (uint8_t) ~(SKALD_STEP_DOUBT | SKALD_STEP_KNOWN | SKALD_STEP_CALLED_BACK);
+    at->flags &= (uint8_t) ~(SKALD_STEP_DOUBT | SKALD_STEP_KNOWN | SKALD_STEP_CALLED_BACK |
+                             SKALD_STEP_CAME_BACK);
     skald_effect_attempt(machine, step, why);
 }
 
@@ -81,7 +82,7 @@ void skald_effect_wait(skald_machine *machine, uint8_t step, const char *why)
 {
     (void)why;
     skald_saga_step *at = skald_machine_at(machine, step);
-    at->run_round = at->run_round == 0 ? 1 : at->run_round;
+    at->run_round++;
     at->attempts = 0;
     attempt_count(machine, step);
 }
@@ -147,7 +148,7 @@ void skald_effect_come_early(skald_machine *machine, uint8_t step, const char *w
 {
     (void)why;
     skald_saga_step *at = skald_machine_at(machine, step);
-    at->run_round = at->run_round == 0 ? 1 : at->run_round;
+    at->run_round++;
     at->flags |= SKALD_STEP_KNOWN;
     if (skald_machine_plan(machine, step)->step->run.accept != NULL)
         skald_machine_act(machine, SKALD_ACTION_ACCEPT_KEPT, run_of(machine, step));
@@ -166,7 +167,8 @@ void skald_effect_clear(skald_machine *machine, uint8_t step, const char *why)
     skald_machine_at(machine, step)->flags &= (uint8_t)~SKALD_STEP_DOUBT;
 }
 
-/* From here on it ends when it ends: as a saga of its own it always has a future. */
+/* A cancel, which a child that has completed refuses: its end then is what counts. From here on it
+ * ends when it ends: as a saga of its own it always has a future. */
 void skald_effect_call_back(skald_machine *machine, uint8_t step, const char *why)
 {
     skald_saga_step *at = skald_machine_at(machine, step);
@@ -174,7 +176,7 @@ void skald_effect_call_back(skald_machine *machine, uint8_t step, const char *wh
     if ((at->flags & SKALD_STEP_CALLED_BACK) != 0)
         return;
     at->flags |= SKALD_STEP_CALLED_BACK;
-    skald_machine_act(machine, SKALD_ACTION_TAKE_BACK_CHILD, run_of(machine, step))->why = why;
+    skald_machine_act(machine, SKALD_ACTION_CANCEL_CHILD, run_of(machine, step))->why = why;
 }
 
 /* What was kept for it stays, and so do the numbers of its rounds, which are part of the keys. */
@@ -194,7 +196,19 @@ void skald_effect_step_refuse(skald_machine *machine, uint8_t step, const char *
     skald_machine_act(machine, SKALD_ACTION_REFUSE_REQUEST, operation)->why = why;
 }
 
+void skald_effect_come_back(skald_machine *machine, uint8_t step, const char *why)
+{
+    skald_effect_clear(machine, step, why);
+    skald_machine_at(machine, step)->flags |= SKALD_STEP_CAME_BACK;
+}
+
 /* ---- it makes the saga turn back ---- */
+
+void skald_effect_come_back_refusal(skald_machine *machine, uint8_t step, const char *why)
+{
+    skald_effect_come_back(machine, step, why);
+    skald_saga_take(machine, step, SKALD_SAGA_INPUT_REFUSAL);
+}
 
 void skald_effect_refusal(skald_machine *machine, uint8_t step, const char *why)
 {

@@ -57,9 +57,7 @@ void skald_effect_undo_begin(skald_machine *machine, uint8_t step, const char *w
     skald_saga_step *at = skald_machine_at(machine, step);
     at->undo_round++;
     at->attempts = 0;
-    at->flags &= (uint8_t)~SKALD_STEP_KNEW;
-    if ((at->flags & SKALD_STEP_KNOWN) != 0)
-        at->flags |= SKALD_STEP_KNEW;
+    at->flags &= (uint8_t)~SKALD_STEP_AGAIN;
     skald_effect_undo_attempt(machine, step, why);
 }
 
@@ -94,12 +92,17 @@ void skald_effect_undo_finish(skald_machine *machine, uint8_t step, const char *
         skald_machine_act(machine, SKALD_ACTION_ACCEPT, undo_of(machine, step));
 }
 
+void skald_effect_undo_come_back(skald_machine *machine, uint8_t step, const char *why)
+{
+    skald_effect_come_back(machine, step, why);
+    skald_effect_undo_finish(machine, step, why);
+}
+
 void skald_effect_undo_come_early(skald_machine *machine, uint8_t step, const char *why)
 {
     (void)why;
     skald_saga_step *at = skald_machine_at(machine, step);
     at->undo_round++;
-    at->flags |= SKALD_STEP_KNEW;
     if (skald_machine_plan(machine, step)->step->undo.accept != NULL)
         skald_machine_act(machine, SKALD_ACTION_ACCEPT_KEPT, undo_of(machine, step));
 }
@@ -111,8 +114,28 @@ void skald_effect_undo_keep(skald_machine *machine, uint8_t step, const char *wh
     skald_machine_act(machine, SKALD_ACTION_KEEP, operation)->why = why;
 }
 
+/* Its undo may have come first and found nothing, so it is called once more, with a new key: the old
+ * one would only be answered as before. */
+void skald_effect_again(skald_machine *machine, uint8_t step, const char *why)
+{
+    (void)why;
+    skald_machine_at(machine, step)->flags |= SKALD_STEP_AGAIN;
+}
+
+void skald_effect_know_again(skald_machine *machine, uint8_t step, const char *why)
+{
+    skald_effect_know(machine, step, why);
+    skald_effect_again(machine, step, why);
+}
+
 void skald_effect_owe_again(skald_machine *machine, uint8_t step, const char *why)
 {
     skald_effect_know(machine, step, why);
+    skald_saga_take(machine, step, SKALD_SAGA_INPUT_OWED_AGAIN);
+}
+
+void skald_effect_owe_doubt_again(skald_machine *machine, uint8_t step, const char *why)
+{
+    skald_effect_doubt(machine, step, why);
     skald_saga_take(machine, step, SKALD_SAGA_INPUT_OWED_AGAIN);
 }

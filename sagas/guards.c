@@ -168,21 +168,26 @@ static bool undo_takes_back(const skald_machine *machine, uint8_t step)
     return skald_machine_plan(machine, step)->undo.kind == SKALD_WORK_TAKE_BACK;
 }
 
-/* An undo that began before its action was known to be done may have found nothing to undo. */
-static bool succeeded_late(const skald_machine *machine, uint8_t step)
+/* An undo that began before the run was heard of may have found nothing to undo. */
+static bool is_undone_again(const skald_machine *machine, uint8_t step)
 {
-    return has_flag(machine, step, SKALD_STEP_KNOWN) && !has_flag(machine, step, SKALD_STEP_KNEW);
-}
-
-static bool undo_was_refused(const skald_machine *machine, uint8_t step)
-{
-    return skald_machine_at(machine, step)->cause == SKALD_INPUT_UNDO_REFUSED;
+    return has_flag(machine, step, SKALD_STEP_AGAIN);
 }
 
 static bool rounds_used_up(const skald_machine *machine, uint8_t step)
 {
     const skald_saga_step *at = skald_machine_at(machine, step);
-    return at->run_round == ROUND_MAX || at->undo_round >= ROUND_MAX - 1;
+    return at->run_round == ROUND_MAX || at->undo_round == ROUND_MAX;
+}
+
+static bool is_undone_again_in_vain(const skald_machine *machine, uint8_t step)
+{
+    return is_undone_again(machine, step) && rounds_used_up(machine, step);
+}
+
+static bool undo_was_refused(const skald_machine *machine, uint8_t step)
+{
+    return skald_machine_at(machine, step)->cause == SKALD_INPUT_UNDO_REFUSED;
 }
 
 /* ---- of the saga ---- */
@@ -246,6 +251,24 @@ static bool rewind_in_doubt(const skald_machine *machine, uint8_t step)
 {
     for (uint8_t i = step; i < machine->plan->step_count; i++) {
         if (is_uncertain(machine, i))
+            return true;
+    }
+    return false;
+}
+
+static bool is_done_for_good(const skald_machine *machine, uint8_t step)
+{
+    const skald_plan_step *planned = skald_machine_plan(machine, step);
+    const bool quiet = is_group(machine, step) || planned->run.kind == SKALD_WORK_WAIT ||
+                       planned->run.kind == SKALD_WORK_SLEEP || planned->step->repeatable;
+    return has_flag(machine, step, SKALD_STEP_KNOWN) && planned->undo.kind == SKALD_WORK_NONE &&
+           !quiet;
+}
+
+static bool rewind_has_no_undo(const skald_machine *machine, uint8_t step)
+{
+    for (uint8_t i = step; i < machine->plan->step_count; i++) {
+        if (is_done_for_good(machine, i))
             return true;
     }
     return false;

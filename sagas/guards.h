@@ -32,7 +32,8 @@
     X(undo_event_came, "the event its undo waits for has come")                                    \
     X(undo_sleeps, "its undo sleeps")                                                              \
     X(undo_takes_back, "its undo takes the child back")                                            \
-    X(succeeded_late, "became known as done after its undo began")                                 \
+    X(is_undone_again, "it was heard of after its undo began")                                     \
+    X(is_undone_again_in_vain, "it was heard of after its undo began, all rounds are used up")     \
     X(undo_was_refused, "its undo was refused")                                                    \
     X(rounds_used_up, "all rounds are used up")
 
@@ -43,6 +44,7 @@
     X(rewinding, "it is undone only down to a step")                                               \
     X(rewind_is_no_step, "no step of the top level")                                               \
     X(rewind_not_begun, "the step has not begun")                                                  \
+    X(rewind_has_no_undo, "something behind the step is done and has no undo")                     \
     X(rewind_in_doubt, "something behind the step is under way or in doubt")
 
 #define SKALD_GUARD_EXTERN(name, words) extern const skald_guard skald_guard_##name;

@@ -70,11 +70,12 @@ typedef enum skald_saga_phase {
 enum {
     SKALD_STEP_DOUBT = 1,       /* an attempt may have been done without our hearing of it */
     SKALD_STEP_KNOWN = 2,       /* it is known to be done */
-    SKALD_STEP_KNEW = 4,        /* it was known to be done when the last undo began */
+    SKALD_STEP_AGAIN = 4,       /* heard of after its undo began: it is undone once more */
     SKALD_STEP_EARLY = 8,       /* the event that its run waits for has come */
     SKALD_STEP_UNDO_EARLY = 16, /* the event that its undo waits for has come */
     SKALD_STEP_NEEDED = 32,     /* its condition was asked and holds */
-    SKALD_STEP_CALLED_BACK = 64 /* its child was told to turn back */
+    SKALD_STEP_CALLED_BACK = 64, /* its child was cancelled */
+    SKALD_STEP_CAME_BACK = 128   /* its child has ended compensated, and stays so */
 };
 
 typedef struct skald_saga_step {
@@ -153,9 +154,11 @@ typedef struct skald_saga_event {
     X(RUN_ACTIVITY, "run activity")                                                                \
     X(SEND_COMMAND, "send command")                                                                \
     X(START_CHILD, "start child")                                                                  \
+    X(CANCEL_CHILD, "cancel child")     /* bring it CANCEL; it ends completed or compensated */     \
     X(TAKE_BACK_CHILD, "take back child") /* bring it TAKE_BACK; when it refuses that, bring us    \
                                              REFUSED for the undo's operation */                   \
-    X(ABANDON, "abandon activity")      /* its attempt is out of time; a success is still told */  \
+    X(ABANDON, "abandon activity")      /* its attempt is out of time and unwanted; what came of it    \
+                                             is told all the same, be it a failure */              \
     X(ACCEPT, "accept")                 /* the message in hand counts: take it into the state */   \
     X(KEEP, "keep")                     /* the signal in hand is for this step, later */           \
     X(ACCEPT_KEPT, "accept kept")       /* the signal kept for this step counts now */             \

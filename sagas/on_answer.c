@@ -44,6 +44,15 @@ static bool operation_is_known(const skald_machine *machine, skald_operation ope
            is_answered(undo ? &planned->undo : &planned->run);
 }
 
+/* A completed child can still be taken back, so its two ends can overtake each other. The one that
+ * tells of its compensation is the last. */
+static bool is_overtaken(const skald_machine *machine)
+{
+    const skald_saga_event *event = machine->event;
+    return event->kind == SKALD_EVENT_CHILD_COMPLETED && event->operation.direction == SKALD_RUN &&
+           (skald_machine_at(machine, event->operation.step)->flags & SKALD_STEP_CAME_BACK) != 0;
+}
+
 void skald_on_answer(skald_machine *machine)
 {
     const skald_saga_event *event = machine->event;
@@ -52,5 +61,6 @@ void skald_on_answer(skald_machine *machine)
         event->kind == SKALD_EVENT_NEEDED || event->kind == SKALD_EVENT_NOT_NEEDED;
     const bool known = condition ? step < machine->plan->step_count
                                  : operation_is_known(machine, event->operation);
-    machine->stale = !known || !skald_step_take(machine, step, input_of(event));
+    machine->stale = !known || is_overtaken(machine) ||
+                     !skald_step_take(machine, step, input_of(event));
 }

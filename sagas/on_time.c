@@ -20,6 +20,22 @@ int64_t skald_saga_due(const skald_plan *plan, const skald_saga *saga)
     return due_ms;
 }
 
+static bool is_resting(const skald_saga_step *step)
+{
+    return step->state == SKALD_STEP_RESTING || step->state == SKALD_STEP_UNDO_RESTING;
+}
+
+static void steps_due(skald_machine *machine, bool resting)
+{
+    for (uint8_t i = 0; i < machine->plan->step_count; i++) {
+        const skald_saga_step *at = skald_machine_at(machine, i);
+        const bool due = at->due_ms != 0 && at->due_ms <= skald_machine_now(machine);
+        if (due && is_resting(at) == resting)
+            skald_step_take(machine, i, SKALD_INPUT_DUE);
+    }
+}
+
+/* What is over comes before what is tried again: if it makes the saga turn back, nothing is begun. */
 void skald_on_time(skald_machine *machine)
 {
     skald_saga *saga = machine->saga;
@@ -28,9 +44,6 @@ void skald_on_time(skald_machine *machine)
         saga->flags |= SKALD_SAGA_DEADLINE_PASSED;
         skald_saga_take(machine, SKALD_STEP_NONE, SKALD_SAGA_INPUT_DEADLINE);
     }
-    for (uint8_t i = 0; i < machine->plan->step_count; i++) {
-        const int64_t due_ms = saga->steps[i].due_ms;
-        if (due_ms != 0 && due_ms <= skald_machine_now(machine))
-            skald_step_take(machine, i, SKALD_INPUT_DUE);
-    }
+    steps_due(machine, false);
+    steps_due(machine, true);
 }

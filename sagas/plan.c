@@ -94,8 +94,8 @@ static skald_plan_work work_plan(const skald_work *work, bool owed)
 static skald_plan_work undo_plan(const skald_step *step)
 {
     skald_plan_work undo = work_plan(&step->undo, true);
-    const bool own = step->run.child != NULL && undo.kind == SKALD_WORK_NONE;
-    if (own && !skald_definition_has_pivot(step->run.child))
+    const bool by_itself = step->run.child != NULL && undo.kind == SKALD_WORK_NONE && !step->pivot;
+    if (by_itself && !skald_definition_has_pivot(step->run.child))
         undo.kind = SKALD_WORK_TAKE_BACK;
     if (undo.kind == SKALD_WORK_TAKE_BACK)
         undo.timeout_ms = 0;

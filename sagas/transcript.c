@@ -9,7 +9,8 @@ enum { NAME_COLUMNS = 18, CHANGE_COLUMNS = 28 };
 
 static void head_add(skald_text *text, const skald_plan *plan, const skald_saga *saga, uint8_t step)
 {
-    skald_text_time(text, saga->started_ms, saga->last_ms);
+    const bool started = saga->started_ms != 0;
+    skald_text_time(text, started ? saga->started_ms : saga->last_ms, saga->last_ms);
     skald_text_add(text, " ");
     const size_t start = text->length;
     const bool known = step < plan->step_count;

@@ -41,10 +41,10 @@ const skald_transition skald_transitions[] = {
     {TRYING, ON(REFUSED), WHEN(person_is_refused), TO(PARKED), NOTHING, "refused where there is no way back: a person decides"},
     {TRYING, ON(REFUSED), WHEN(in_doubt), TO(IN_DOUBT), DO(refusal), "refused, but an earlier attempt may be done"},
     {TRYING, ON(REFUSED), ALWAYS, TO(NOT_DONE), DO(refusal), "business says no"},
-    {TRYING | IN(PARKED), ON(CHILD_BACK), WHEN(after_pivot), TO(PARKED), DO(clear), "the child was compensated where there is no way back: a person decides"},
-    {TRYING | IN(PARKED), ON(CHILD_BACK), ALWAYS, TO(NOT_DONE), DO(refusal), "the child was compensated"},
-    {IN(IN_DOUBT), ON(CHILD_BACK), ALWAYS, TO(NOT_DONE), NOTHING, "the child was compensated: nothing to undo"},
-    {IN(PASSED), ON(CHILD_BACK), ALWAYS, SKALD_STAYS, DO(clear), "the child was compensated: nothing to undo"},
+    {TRYING | IN(PARKED), ON(CHILD_BACK), WHEN(after_pivot), TO(PARKED), DO(come_back), "the child was compensated where there is no way back: a person decides"},
+    {TRYING | IN(PARKED), ON(CHILD_BACK), ALWAYS, TO(NOT_DONE), DO(come_back_refusal), "the child was compensated"},
+    {IN(IN_DOUBT), ON(CHILD_BACK), ALWAYS, TO(NOT_DONE), DO(come_back), "the child was compensated: nothing to undo"},
+    {IN(PASSED), ON(CHILD_BACK), ALWAYS, SKALD_STAYS, DO(come_back), "the child was compensated: nothing to undo"},
     {IN(WAITING) | IN(PARKED), ON(SIGNAL), ALWAYS, TO(DONE), DO(know), "its event came"},
     {IN(PENDING) | IN(ASKING), ON(SIGNAL), WHEN(can_keep_event), SKALD_STAYS, DO(keep), "its event came early and is kept"},
 
@@ -55,7 +55,7 @@ const skald_transition skald_transitions[] = {
     {IN(WAITING), ON(DUE), WHEN(person_gives_up), TO(PARKED), NOTHING, "the event did not come: a person decides"},
     {IN(WAITING), ON(DUE), ALWAYS, TO(NOT_DONE), DO(give_up), "the event did not come"},
     {IN(RUNNING), ON(DUE), WHEN(child_is_patient), TO(RUNNING), DO(wait_on), "the child takes its time: waits on"},
-    {IN(RUNNING), ON(DUE), WHEN(child_is_called_back), TO(RUNNING), DO(call_back), "the child's time is over: it is told to turn back"},
+    {IN(RUNNING), ON(DUE), WHEN(child_is_called_back), TO(RUNNING), DO(call_back), "the child's time is over: it is cancelled and awaited"},
     {IN(RUNNING), ON(DUE) | ON(FAILED), WHEN(local_turning_back), TO(NOT_DONE), NOTHING, "a local step that fails is not done"},
     {IN(RUNNING), ON(DUE), WHEN(turning_back), TO(IN_DOUBT), DO(doubt), "no answer in time: it may be done"},
     {IN(RUNNING), ON(FAILED), WHEN(turning_back), TO(IN_DOUBT), DO(doubt), "failed: not tried again on the way back"},
@@ -69,10 +69,12 @@ const skald_transition skald_transitions[] = {
     {IN(RUNNING), ON(DUE) | ON(FAILED), ALWAYS, TO(IN_DOUBT), DO(give_up_doubt), "attempts are used up; it may be done"},
     {IN(RESTING), ON(DUE), ALWAYS, TO(RUNNING), DO(attempt), "rested: tried again"},
 
-    /* A success that comes late. */
+    /* What comes late. A failure of an attempt that outlived its undo may have had its effect behind it. */
     {IN(IN_DOUBT), ON(DONE), ALWAYS, TO(DONE), DO(know), "it was done after all, and will be undone"},
     {IN(NOT_DONE) | IN(UNDONE), ON(DONE), WHEN(not_known_done), TO(DONE), DO(owe_again), "a late success: undone again"},
-    {TRYING_TO_UNDO, ON(DONE), WHEN(not_known_done), SKALD_STAYS, DO(know), "a late success: undone once more after this"},
+    {IN(UNDONE), ON(FAILED), WHEN(not_known_done), TO(IN_DOUBT), DO(owe_doubt_again), "a late failure, maybe done after its undo: undone again"},
+    {TRYING_TO_UNDO, ON(DONE), WHEN(not_known_done), SKALD_STAYS, DO(know_again), "a late success: undone once more after this"},
+    {TRYING_TO_UNDO, ON(FAILED), WHEN(not_known_done), SKALD_STAYS, DO(again), "a late failure, maybe done after its undo: undone once more after this"},
     {IN(UNDO_SKIPPED), ON(DONE), WHEN(not_known_done), TO(UNDO_PARKED), DO(owe_again), "a late success of what a person let be: a person decides"},
 
     /* The saga turns back. */
@@ -80,16 +82,18 @@ const skald_transition skald_transitions[] = {
     {IN(WAITING) | IN(SLEEPING), ON(TURN_BACK), ALWAYS, TO(NOT_DONE), NOTHING, "nobody waits any more"},
     {IN(RESTING) | IN(PARKED), ON(TURN_BACK), WHEN(in_doubt), TO(IN_DOUBT), NOTHING, "it may be done"},
     {IN(RESTING) | IN(PARKED), ON(TURN_BACK), ALWAYS, TO(NOT_DONE), NOTHING, "it is not done"},
-    {IN(RUNNING), ON(TURN_BACK), WHEN(is_child), SKALD_STAYS, DO(call_back), "the child is told to turn back and awaited"},
+    {IN(RUNNING), ON(TURN_BACK), WHEN(is_child), SKALD_STAYS, DO(call_back), "the child is cancelled and awaited"},
     {IN(RUNNING), ON(TURN_BACK), WHEN(is_group), SKALD_STAYS, NOTHING, "what is in the group is told"},
     {IN(RUNNING), ON(TURN_BACK), ALWAYS, SKALD_STAYS, NOTHING, "it is under way: awaited, then undone"},
 
     /* Undoing. */
     {IN(DONE) | IN(PASSED) | IN(IN_DOUBT), ON(UNDO), WHEN(undo_event_came), TO(UNDONE), DO(undo_come_early), "the event its undo waits for had come"},
+    {IN(DONE) | IN(PASSED) | IN(IN_DOUBT), ON(UNDO), WHEN(rounds_used_up), TO(UNDO_PARKED), NOTHING, "all its rounds are used up: a person decides"},
     {IN(DONE) | IN(PASSED) | IN(IN_DOUBT), ON(UNDO), ALWAYS, TO(UNDOING), DO(undo_begin), "the last that was done and is not undone"},
-    {TRYING_TO_UNDO, ON(UNDO_DONE) | ON(UNDO_SIGNAL), WHEN(succeeded_late), TO(UNDOING), DO(undo_begin), "the undo may have come before its action: undone again"},
+    {TRYING_TO_UNDO, ON(UNDO_DONE) | ON(UNDO_SIGNAL), WHEN(is_undone_again_in_vain), TO(UNDO_PARKED), NOTHING, "undone, maybe too early, and all its rounds are used up: a person decides"},
+    {TRYING_TO_UNDO, ON(UNDO_DONE) | ON(UNDO_SIGNAL), WHEN(is_undone_again), TO(UNDOING), DO(undo_begin), "the undo may have come before its action: undone again"},
     {TRYING_TO_UNDO, ON(UNDO_DONE) | ON(UNDO_SIGNAL), ALWAYS, TO(UNDONE), DO(undo_finish), "it is undone"},
-    {TRYING_TO_UNDO, ON(CHILD_BACK), WHEN(undo_takes_back), TO(UNDONE), DO(undo_finish), "the child was compensated"},
+    {TRYING_TO_UNDO, ON(CHILD_BACK), WHEN(undo_takes_back), TO(UNDONE), DO(undo_come_back), "the child was compensated"},
     {IN(UNDO_SKIPPED), ON(UNDO_DONE), ALWAYS, TO(UNDONE), DO(undo_finish), "it is undone after all"},
     {BEFORE_UNDO, ON(UNDO_SIGNAL), WHEN(can_keep_undo_event), SKALD_STAYS, DO(undo_keep), "the event its undo waits for came early and is kept"},
     {IN(UNDOING), ON(DUE), WHEN(undo_sleeps), TO(UNDONE), NOTHING, "it has slept"},
@@ -118,6 +122,7 @@ const skald_transition skald_transitions[] = {
 
     /* Undone down to a step, and on from there. */
     {IN(DONE), ON(REWIND), WHEN(waits), SKALD_STAYS, NOTHING, "its event came and is not awaited twice"},
+    {IN(UNDO_SKIPPED), ON(REWIND), ALWAYS, TO(DONE), NOTHING, "its undo was let be, so it stands and is not done twice"},
     {UINT32_MAX, ON(REWIND), ALWAYS, TO(PENDING), DO(reset), "a person goes on from an earlier step"},
 };
 /* clang-format on */

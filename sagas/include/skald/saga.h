@@ -111,6 +111,8 @@ struct skald_step {
      * definition has no pivot, is undone by its own compensation. */
     skald_work undo;
     bool pivot; /* the point of no return: done, nothing before it is undone any more */
+    bool repeatable; /* does no harm when done again without having been undone, like a reading;
+                        asked only when a person goes back to an earlier step */
     skald_give_up give_up;
     skald_step_condition *only_if;
 };
