@@ -47,6 +47,7 @@ void skald_effect_undo_attempt(skald_machine *machine, uint8_t step, const char 
     if (!action_of(undo->kind, &kind))
         return;
     skald_saga_action *action = skald_machine_act(machine, kind, undo_of(machine, step));
+    action->undoes = (skald_operation){step, SKALD_RUN, at->run_round};
     action->attempt = at->attempts;
     action->due_ms = at->due_ms;
     action->verify = kind == SKALD_ACTION_RUN_ACTIVITY && at->attempts > 1;

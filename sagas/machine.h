@@ -180,10 +180,11 @@ typedef enum skald_saga_action_kind {
 typedef struct skald_saga_action {
     skald_saga_action_kind kind;
     skald_operation operation; /* step SKALD_STEP_NONE: of the saga as a whole */
-    uint16_t attempt;          /* of a run: 1, 2, ... */
+    skald_operation undoes;    /* of what undoes: the run whose key its message carries */
+    uint16_t attempt;          /* of what is carried out: 1, 2, ... */
     bool verify;               /* of an activity: an earlier attempt may be done; ask first */
     skald_saga_phase outcome;  /* of END */
-    int64_t due_ms;            /* of SET_DUE; of a run: when its time is over, 0 none */
+    int64_t due_ms;            /* of SET_DUE; of an attempt: when its time is over, 0 none */
     const char *why;           /* constant text, or NULL */
 } skald_saga_action;
 

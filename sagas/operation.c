@@ -66,8 +66,3 @@ bool skald_operation_parse(const skald_plan *plan, const char *key, size_t *id_s
     *operation = read;
     return true;
 }
-
-skald_operation skald_operation_undone(const skald_saga *saga, skald_operation undo)
-{
-    return (skald_operation){undo.step, SKALD_RUN, saga->steps[undo.step].run_round};
-}

@@ -1,7 +1,10 @@
 /* The name of an operation, as it travels: the idempotency key that a participant and a provider see,
  * and by which a reply finds its step. The same for every attempt.
  *
- *     order-42/charge-card/run.1        order-42/charge-card/undo.1 */
+ *     order-42/charge-card/run.1        order-42/charge-card/undo.1
+ *
+ * What undoes carries both keys, its own and that of the run: "undo what was done under that key" is
+ * what makes an undo that is repeated, early or empty harmless. */
 #ifndef SKALD_SAGAS_OPERATION_H
 #define SKALD_SAGAS_OPERATION_H
 
@@ -17,9 +20,5 @@ size_t skald_operation_key(const skald_plan *plan, const char *saga_id, skald_op
  * names a step that the plan does not have. */
 bool skald_operation_parse(const skald_plan *plan, const char *key, size_t *id_size,
                            skald_operation *operation);
-
-/* What an undo undoes: its run. An undo's message carries both keys, because "undo what was done
- * under that key" is what makes an undo that is repeated, early or empty harmless. */
-skald_operation skald_operation_undone(const skald_saga *saga, skald_operation undo);
 
 #endif

@@ -165,13 +165,13 @@ void sim_definition_make(sim_definition *made, test_random *random)
 {
     maker m = {made, random, false};
     memset(made, 0, sizeof *made);
-    const size_t count = 1 + random_below(random, 5);
+    const size_t count = 1 + random_below(random, 6);
     const size_t pivot = random_chance(random, 50) ? random_below(random, (uint32_t)count) : count;
     skald_step *top = steps_take(&m, count);
     for (size_t i = 0; i < count; i++) {
         if (i == pivot)
             pivot_set(&m, &top[i], i);
-        else if (random_chance(random, 15))
+        else if (random_chance(random, 25))
             parallel_set(&m, &top[i]);
         else
             leaf_set(&m, &top[i], i);

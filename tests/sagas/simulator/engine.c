@@ -108,7 +108,7 @@ static void rows_count(const skald_saga_decision *decision)
 static skald_saga_event_kind done_now(sim_world *world, const skald_saga_action *action)
 {
     if (action->kind == SKALD_ACTION_RUN_LOCAL)
-        return sim_local_run(world, action->operation);
+        return sim_local_run(world, action);
     return random_chance(&world->random, 60) ? SKALD_EVENT_NEEDED : SKALD_EVENT_NOT_NEEDED;
 }
 
@@ -170,6 +170,7 @@ static void action_send(sim_world *world, const skald_saga_action *action, uint3
         .kind = SIM_TO_PARTICIPANT,
         .action = (uint8_t)action->kind,
         .operation = action->operation,
+        .undoes = action->undoes,
     };
     sim_queue_add(world, message, action->kind == SKALD_ACTION_SEND_COMMAND);
 }

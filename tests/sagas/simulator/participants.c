@@ -73,15 +73,14 @@ static bool is_fenced(const sim_world *world, uint8_t step)
     return planned->run.kind == SKALD_WORK_COMMAND && planned->undo.kind == SKALD_WORK_COMMAND;
 }
 
-static void undo_decide(sim_world *world, skald_operation undo)
+static void undo_decide(sim_world *world, skald_operation undo, skald_operation run)
 {
     sim_step *step = &world->steps[undo.step];
     const uint32_t key = 1u << (undo.round % 32);
     if ((step->undo_answered & key) != 0)
         return;
     step->undo_answered |= key;
-    /* The message carries the key of the run that it undoes. */
-    sim_book *book = sim_book_of(world, undo.step, world->saga.steps[undo.step].run_round);
+    sim_book *book = sim_book_of(world, run.step, run.round);
     if (book->applied)
         book->undone = true;
     book->fenced = is_fenced(world, undo.step);
@@ -95,13 +94,14 @@ static skald_saga_event_kind said(const sim_world *world, skald_operation run)
 
 /* ---- activities: a failure may come after the effect ---- */
 
-static void provider_take(sim_world *world, skald_operation operation)
+static void provider_take(sim_world *world, const sim_message *message)
 {
+    const skald_operation operation = message->operation;
     const bool undo = operation.direction == SKALD_UNDO;
     const bool fails = chance(world, world->chances.fail);
     const bool works = !fails || random_chance(&world->random, 50);
     if (works && undo)
-        undo_decide(world, operation);
+        undo_decide(world, operation, message->undoes);
     if (works && !undo)
         run_decide(world, operation);
     if (fails)
@@ -114,8 +114,9 @@ static void provider_take(sim_world *world, skald_operation operation)
 
 /* ---- commands: a failure rolls everything back ---- */
 
-static void participant_take(sim_world *world, skald_operation operation)
+static void participant_take(sim_world *world, const sim_message *message)
 {
+    const skald_operation operation = message->operation;
     const bool undo = operation.direction == SKALD_UNDO;
     const bool may_be_lost = undo || is_fenced(world, operation.step);
     if (chance(world, world->chances.fail)) {
@@ -127,7 +128,7 @@ static void participant_take(sim_world *world, skald_operation operation)
         return;
     }
     if (undo)
-        undo_decide(world, operation);
+        undo_decide(world, operation, message->undoes);
     else
         run_decide(world, operation);
     answer(world, operation, undo ? SKALD_EVENT_DONE : said(world, operation), may_be_lost);
@@ -135,20 +136,21 @@ static void participant_take(sim_world *world, skald_operation operation)
 
 /* ---- children ---- */
 
-static void child_start(sim_world *world, skald_operation operation)
+static void child_start(sim_world *world, const sim_message *message)
 {
+    const skald_operation operation = message->operation;
     if (operation.direction == SKALD_UNDO) {
-        undo_decide(world, operation);
+        undo_decide(world, operation, message->undoes);
         answer(world, operation, SKALD_EVENT_CHILD_COMPLETED, false);
         return;
     }
     const sim_book *book = sim_book_of(world, operation.step, operation.round);
     if (book->fenced || book->answer != SIM_UNDECIDED)
         return;
-    const sim_message message = {.at_ms = world->now_ms + delay_draw(world),
-                                 .kind = SIM_CHILD_ENDS,
-                                 .operation = operation};
-    sim_queue_add(world, message, false);
+    const sim_message end = {.at_ms = world->now_ms + delay_draw(world),
+                             .kind = SIM_CHILD_ENDS,
+                             .operation = operation};
+    sim_queue_add(world, end, false);
 }
 
 void sim_child_end(sim_world *world, const sim_message *message)
@@ -176,18 +178,17 @@ static void child_cancel(sim_world *world, skald_operation run)
     answer(world, run, SKALD_EVENT_CHILD_COMPENSATED, false);
 }
 
-static void child_take_back(sim_world *world, skald_operation operation)
+static void child_take_back(sim_world *world, const sim_message *message)
 {
-    const uint8_t round = world->saga.steps[operation.step].run_round;
-    sim_book *book = sim_book_of(world, operation.step, round);
+    const skald_operation run = message->undoes;
+    sim_book *book = sim_book_of(world, run.step, run.round);
     if (chance(world, 5)) {
-        answer(world, operation, SKALD_EVENT_REFUSED, false);
+        answer(world, message->operation, SKALD_EVENT_REFUSED, false);
         return;
     }
     book->fenced = true;
     if (book->applied)
         book->undone = true;
-    const skald_operation run = {operation.step, SKALD_RUN, round};
     answer(world, run, SKALD_EVENT_CHILD_COMPENSATED, false);
 }
 
@@ -195,19 +196,19 @@ void sim_participant_take(sim_world *world, const sim_message *message)
 {
     switch ((skald_saga_action_kind)message->action) {
     case SKALD_ACTION_RUN_ACTIVITY:
-        provider_take(world, message->operation);
+        provider_take(world, message);
         break;
     case SKALD_ACTION_SEND_COMMAND:
-        participant_take(world, message->operation);
+        participant_take(world, message);
         break;
     case SKALD_ACTION_START_CHILD:
-        child_start(world, message->operation);
+        child_start(world, message);
         break;
     case SKALD_ACTION_CANCEL_CHILD:
         child_cancel(world, message->operation);
         break;
     case SKALD_ACTION_TAKE_BACK_CHILD:
-        child_take_back(world, message->operation);
+        child_take_back(world, message);
         break;
     default:
         assert(!"no participant takes this");
@@ -215,16 +216,16 @@ void sim_participant_take(sim_world *world, const sim_message *message)
 }
 
 /* In the saga's own transaction: when that is rolled back, so are these books. */
-skald_saga_event_kind sim_local_run(sim_world *world, skald_operation operation)
+skald_saga_event_kind sim_local_run(sim_world *world, const skald_saga_action *action)
 {
     if (chance(world, world->chances.fail))
         return SKALD_EVENT_FAILED;
-    if (operation.direction == SKALD_UNDO) {
-        undo_decide(world, operation);
+    if (action->operation.direction == SKALD_UNDO) {
+        undo_decide(world, action->operation, action->undoes);
         return SKALD_EVENT_DONE;
     }
-    run_decide(world, operation);
-    return said(world, operation);
+    run_decide(world, action->operation);
+    return said(world, action->operation);
 }
 
 /* An event that tells of an undoing is a fact that happened once: a follower handles it once, however

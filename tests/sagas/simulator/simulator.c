@@ -130,7 +130,7 @@ static void world_begin(sim_world *world, uint64_t seed, FILE *story)
 
 static void wild_run(sim_world *world)
 {
-    const uint32_t events_max = 5 + random_below(&world->random, 40);
+    const uint32_t events_max = 10 + random_below(&world->random, 60);
     while (world->wrong == NULL && world->event_count < events_max && next_happen(world)) {
         if (random_chance(&world->random, world->chances.request) && random_chance(&world->random, 50))
             sim_person_asks(world);

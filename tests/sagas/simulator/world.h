@@ -57,6 +57,7 @@ typedef struct sim_message {
     uint8_t action; /* skald_saga_action_kind, to a participant */
     uint8_t event;  /* skald_saga_event_kind, to the engine */
     skald_operation operation;
+    skald_operation undoes;
     const char *name;
 } sim_message;
 
@@ -103,7 +104,7 @@ bool sim_queue_holds_run(const sim_world *world, uint8_t step);
 /* participants.c */
 void sim_participant_take(sim_world *world, const sim_message *message);
 void sim_child_end(sim_world *world, const sim_message *message);
-skald_saga_event_kind sim_local_run(sim_world *world, skald_operation operation);
+skald_saga_event_kind sim_local_run(sim_world *world, const skald_saga_action *action);
 void sim_signal_send(sim_world *world, const char *name, uint32_t delay_ms, bool once);
 
 /* person.c */
