@@ -108,6 +108,8 @@ static void step_change_check(sim_world *world, const skald_saga_change *change,
         sim_fail(world, "a step was begun while the saga turns back", change->step);
     if (change->to == SKALD_STEP_PENDING && change->from != SKALD_STEP_ASKING)
         step_forget(world, change->step);
+    if (change->to == SKALD_STEP_WAITING && change->from == SKALD_STEP_PENDING && seen->came)
+        sim_fail(world, "an event that came early was lost", change->step);
     inputs_note(world, change);
     if (is_over(change->to) && seen->seen_order == 0)
         seen->seen_order = ++world->order;
@@ -182,12 +184,44 @@ void sim_check_action(sim_world *world, const skald_saga_action *action)
     case SKALD_ACTION_TAKE_BACK_CHILD:
         run_check(world, action->operation);
         break;
+    case SKALD_ACTION_HAND_OVER:
+        world->steps[action->operation.step].task = true;
+        break;
+    case SKALD_ACTION_WITHDRAW:
+        world->steps[action->operation.step].task = false;
+        break;
     default:
         break;
     }
 }
 
 /* ---- what is stored ---- */
+
+/* A signal that is brought before its step's turn must count when the turn comes. */
+void sim_note_signal(sim_world *world, const skald_saga_event *event)
+{
+    if (event->kind != SKALD_EVENT_SIGNAL || skald_saga_has_ended(&world->saga))
+        return;
+    for (uint8_t i = 0; i < world->plan.step_count; i++) {
+        const char *name = world->plan.steps[i].step->run.wait_for;
+        const uint8_t state = world->saga.steps[i].state;
+        if (name != NULL && strcmp(name, event->name) == 0 &&
+            (state == SKALD_STEP_PENDING || state == SKALD_STEP_ASKING))
+            world->steps[i].came = true;
+    }
+}
+
+static void tasks_check(sim_world *world)
+{
+    for (uint8_t i = 0; i < world->plan.step_count; i++) {
+        const uint8_t state = world->saga.steps[i].state;
+        const bool task = state == SKALD_STEP_PARKED || state == SKALD_STEP_UNDO_PARKED;
+        if (task && !world->steps[i].task)
+            sim_fail(world, "a person was not told of a task", i);
+        if (!task && world->steps[i].task)
+            sim_fail(world, "a person was not told that a task is over", i);
+    }
+}
 
 void sim_check_stored(sim_world *world)
 {
@@ -196,6 +230,7 @@ void sim_check_stored(sim_world *world)
         sim_fail(world, "nothing will ever move the saga", SKALD_STEP_NONE);
     if (world->saga.due_ms != skald_saga_due(&world->plan, &world->saga))
         sim_fail(world, "the due time of the saga is not that of its steps", SKALD_STEP_NONE);
+    tasks_check(world);
     if (world->saga.phase != SKALD_SAGA_COMPENSATED)
         return;
     for (uint8_t i = 0; i < world->plan.step_count; i++) {

@@ -122,6 +122,7 @@ static void decide(sim_world *world, const skald_saga_event *event)
     if (world->story != NULL)
         event_tell(world, event);
     world->event_count++;
+    sim_note_signal(world, event);
     skald_machine_step(&world->plan, &world->saga, event, &world->decision);
     rows_count(&world->decision);
     if (world->story != NULL)

@@ -47,6 +47,8 @@ typedef struct sim_step {
     bool doubted;           /* an attempt of this round failed or was out of time */
     bool refused;           /* and this is what was told of it */
     bool let_be;            /* a person skipped its undo */
+    bool came;              /* the event it waits for was brought before its turn */
+    bool task;              /* a person was told of it, and not that it is over */
 } sim_step;
 
 typedef enum sim_message_kind { SIM_TO_PARTICIPANT, SIM_TO_ENGINE, SIM_CHILD_ENDS } sim_message_kind;
@@ -114,6 +116,7 @@ void sim_person_works(sim_world *world);
 /* checks.c */
 void sim_check_changes(sim_world *world);
 void sim_check_action(sim_world *world, const skald_saga_action *action);
+void sim_note_signal(sim_world *world, const skald_saga_event *event);
 void sim_check_stored(sim_world *world);
 void sim_check_end(sim_world *world);
 void sim_fail(sim_world *world, const char *wrong, uint8_t step);
