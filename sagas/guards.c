@@ -148,9 +148,13 @@ static bool can_keep_event(const skald_machine *machine, uint8_t step)
     return !skald_saga_has_ended(machine->saga) && !has_flag(machine, step, SKALD_STEP_EARLY);
 }
 
+/* Once it has been undone and begun again, a second telling of the first undoing cannot be told from
+ * the second undoing: then only an event that comes while it is awaited counts. */
 static bool can_keep_undo_event(const skald_machine *machine, uint8_t step)
 {
-    return !skald_saga_has_ended(machine->saga) && !has_flag(machine, step, SKALD_STEP_UNDO_EARLY);
+    return !skald_saga_has_ended(machine->saga) &&
+           !has_flag(machine, step, SKALD_STEP_UNDO_EARLY) &&
+           skald_machine_at(machine, step)->undo_round == 0;
 }
 
 static bool undo_event_came(const skald_machine *machine, uint8_t step)

@@ -117,12 +117,12 @@ const skald_transition skald_transitions[] = {
     {IN(UNDO_PARKED), ON(RETRY), WHEN(undo_was_refused), TO(UNDOING), DO(undo_begin), "a person has it undone anew"},
     {IN(UNDO_PARKED) | IN(UNDO_RESTING), ON(RETRY_NEW_INPUT), ALWAYS, TO(UNDOING), DO(undo_begin), "a person has it undone with new input"},
     {IN(UNDO_PARKED) | IN(UNDO_RESTING), ON(RETRY), ALWAYS, TO(UNDOING), DO(undo_retry), "a person has it undone again"},
+    {IN(UNDO_PARKED) | IN(UNDO_RESTING), ON(SKIP), WHEN(rewinding), SKALD_STAYS, DO(step_refuse), "it is undone to be done again, and may stand or not: retry, resolve it by hand, or turn back for good"},
     {IN(UNDO_PARKED) | IN(UNDO_RESTING), ON(SKIP), ALWAYS, TO(UNDO_SKIPPED), NOTHING, "a person lets it be"},
     {IN(UNDO_PARKED) | IN(UNDO_RESTING), ON(RESOLVE_DONE), ALWAYS, TO(UNDONE), NOTHING, "a person has undone it by hand"},
 
     /* Undone down to a step, and on from there. */
     {IN(DONE), ON(REWIND), WHEN(waits), SKALD_STAYS, NOTHING, "its event came and is not awaited twice"},
-    {IN(UNDO_SKIPPED), ON(REWIND), ALWAYS, TO(DONE), NOTHING, "its undo was let be, so it stands and is not done twice"},
     {UINT32_MAX, ON(REWIND), ALWAYS, TO(PENDING), DO(reset), "a person goes on from an earlier step"},
 };
 /* clang-format on */

@@ -3,8 +3,8 @@
 #include "support/test.h"
 
 #include "simulator/simulator.h"
+#include "simulator/world.h"
 #include "support/random.h"
-#include "transitions.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { SAGAS = 60000 };
@@ -71,9 +71,27 @@ static void test_one_story_can_be_told_again(void **state)
     free(second);
 }
 
+static void mistake_tell(void *context, const char *sentence)
+{
+    (void)context;
+    print_error("%s\n", sentence);
+}
+
+static void test_definitions_made_by_chance_have_no_mistakes(void **state)
+{
+    (void)state;
+    test_random random = random_begin();
+    static sim_definition made;
+    for (int i = 0; i < 20000; i++) {
+        sim_definition_make(&made, &random);
+        assert_int_equal(skald_definition_check(&made.definition, mistake_tell, NULL), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_definitions_made_by_chance_have_no_mistakes),
         cmocka_unit_test(test_one_story_can_be_told_again),
         cmocka_unit_test(test_a_million_sagas_keep_every_promise_and_end),
     };

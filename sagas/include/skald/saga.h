@@ -33,7 +33,8 @@ extern "C" {
 #define SKALD_STEPS_MAX 64u          /* of one definition, groups and what is in them counted */
 #define SKALD_STEPS_NESTING_MAX 4u   /* groups within groups */
 #define SKALD_CHILDREN_NESTING_MAX 8u /* children of children */
-#define SKALD_NAME_SIZE_MAX 63u      /* of a step, definition, participant, command or event */
+#define SKALD_NAME_SIZE_MAX 63u      /* of a step, a definition or a participant */
+#define SKALD_TYPE_SIZE_MAX 127u     /* of a command or an event */
 
 typedef struct skald_step skald_step;
 typedef struct skald_definition skald_definition;

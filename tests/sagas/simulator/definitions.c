@@ -46,7 +46,7 @@ static void kind_set(maker *m, skald_work *work, size_t index, uint32_t kind)
 {
     work->timeout_ms = 500 + random_below(m->random, 4000);
     work->retry = retry_make(m);
-    work->accept = sometimes(m);
+    work->accept = kind >= 1 && kind <= 4 ? sometimes(m) : NULL;
     switch (kind) {
     case 0:
         work->local = code;
@@ -154,8 +154,10 @@ static void pivot_set(maker *m, skald_step *step, size_t index)
 {
     const uint32_t kind = random_below(m->random, 4);
     kind_set(m, &step->run, index, kind);
-    step->run.on_timeout =
-        random_chance(m->random, 50) ? SKALD_TIMEOUT_RETRIES : SKALD_TIMEOUT_COMPENSATES;
+    if (kind != 0 && random_chance(m->random, 50))
+        step->run.on_timeout = SKALD_TIMEOUT_COMPENSATES;
+    else if (kind != 0)
+        step->run.on_timeout = SKALD_TIMEOUT_RETRIES;
     step->pivot = true;
     step->only_if = random_chance(m->random, 10) ? condition : NULL;
     m->after_pivot = true;
