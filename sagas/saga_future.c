@@ -77,6 +77,11 @@ static void until_add(skald_text *text, const skald_saga *saga, int64_t due_ms, 
     skald_text_time(text, saga->started_ms, due_ms);
 }
 
+static const char *cause_words(uint8_t cause)
+{
+    return cause == SKALD_INPUT_DUE ? "out of time" : skald_step_input_words(cause);
+}
+
 size_t skald_saga_future_words(const skald_plan *plan, const skald_saga *saga, char *out,
                                size_t size)
 {
@@ -111,8 +116,8 @@ size_t skald_saga_future_words(const skald_plan *plan, const skald_saga *saga, c
         until_add(&text, saga, step_due_ms, "until");
         break;
     case SKALD_FUTURE_PERSON:
-        skald_text_add(&text, "is a person's task: it was %s after %u attempts",
-                       skald_step_input_words(saga->steps[future.step].cause),
+        skald_text_add(&text, "is a person's task: %s, %u attempts",
+                       cause_words(saga->steps[future.step].cause),
                        saga->steps[future.step].attempts);
         break;
     }

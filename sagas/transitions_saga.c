@@ -38,8 +38,8 @@ const skald_transition skald_saga_transitions[] = {
     {IN(RUNNING), ON(RETRY_FROM), WHEN(rewind_is_no_step), SKALD_STAYS, DO(saga_refuse), "name a step of the top level"},
     {IN(RUNNING), ON(RETRY_FROM), WHEN(pivot_behind), SKALD_STAYS, DO(saga_refuse), "the pivot is done: nothing is undone any more"},
     {IN(RUNNING), ON(RETRY_FROM), WHEN(rewind_not_begun), SKALD_STAYS, DO(saga_refuse), "that step has not begun"},
-    {IN(RUNNING), ON(RETRY_FROM), WHEN(rewind_in_doubt), SKALD_STAYS, DO(saga_refuse), "a step behind it is under way or may be done: wait, or resolve that first"},
     {IN(RUNNING), ON(RETRY_FROM), WHEN(rewind_has_no_undo), SKALD_STAYS, DO(saga_refuse), "a step behind it is done, has no undo and is not repeatable: name a later step"},
+    {IN(RUNNING), ON(RETRY_FROM), WHEN(rewind_in_doubt), SKALD_STAYS, DO(saga_refuse), "a step behind it is under way or may be done: wait, or resolve that first"},
     {IN(RUNNING), ON(RETRY_FROM), ALWAYS, TO(COMPENSATING), DO(rewind), "a person goes on from an earlier step: what lies behind it is undone first"},
 
     /* Nothing is owed, or something is again. */
