@@ -29,7 +29,6 @@ skald_effect skald_effect_refusal;
 skald_effect skald_effect_come_back_refusal;
 skald_effect skald_effect_give_up;       /* certainly not done */
 skald_effect skald_effect_give_up_doubt; /* maybe done */
-skald_effect skald_effect_found_not_done;
 
 /* Of a step that is undone. */
 skald_effect skald_effect_undo_begin;

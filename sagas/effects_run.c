@@ -227,9 +227,3 @@ void skald_effect_give_up_doubt(skald_machine *machine, uint8_t step, const char
     skald_effect_doubt(machine, step, why);
     skald_saga_take(machine, step, SKALD_SAGA_INPUT_GIVEN_UP);
 }
-
-void skald_effect_found_not_done(skald_machine *machine, uint8_t step, const char *why)
-{
-    skald_effect_clear(machine, step, why);
-    skald_saga_take(machine, step, SKALD_SAGA_INPUT_NOT_DONE);
-}

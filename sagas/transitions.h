@@ -46,15 +46,14 @@ typedef enum skald_step_input {
     X(ALL_DONE, 2, "all done")                                                                     \
     X(REFUSAL, 3, "refusal")           /* a step was refused */                                    \
     X(GIVEN_UP, 4, "given up")         /* a step has used up its attempts or its time */           \
-    X(NOT_DONE, 5, "not done")         /* a person found that a step is not done */                \
-    X(CANCEL, 6, "cancel")                                                                         \
-    X(DEADLINE, 7, "deadline")                                                                     \
-    X(TAKE_BACK, 8, "take back")                                                                   \
-    X(COMPENSATE, 9, "compensate")                                                                 \
-    X(PIVOT_DONE, 10, "pivot done")                                                                \
-    X(ALL_UNDONE, 11, "all undone")                                                                \
-    X(OWED_AGAIN, 12, "owed again")    /* a late success */                                        \
-    X(RETRY_FROM, 13, "retry from")
+    X(CANCEL, 5, "cancel")                                                                         \
+    X(DEADLINE, 6, "deadline")                                                                     \
+    X(TAKE_BACK, 7, "take back")                                                                   \
+    X(COMPENSATE, 8, "compensate")                                                                 \
+    X(PIVOT_DONE, 9, "pivot done")                                                                \
+    X(ALL_UNDONE, 10, "all undone")                                                                \
+    X(OWED_AGAIN, 11, "owed again")    /* a late success */                                        \
+    X(RETRY_FROM, 12, "retry from")
 
 typedef enum skald_saga_input {
 #define SKALD_SAGA_INPUT_ENUM(name, number, words) SKALD_SAGA_INPUT_##name = number,

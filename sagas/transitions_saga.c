@@ -28,7 +28,6 @@ const skald_transition skald_saga_transitions[] = {
     {IN(RUNNING), ON(PIVOT_DONE), ALWAYS, SKALD_STAYS, DO(forget), "too late: the pivot was done meanwhile"},
     {IN(RUNNING), ON(REFUSAL), ALWAYS, TO(COMPENSATING), DO(turn_back), "a step was refused"},
     {IN(RUNNING), ON(GIVEN_UP), ALWAYS, TO(COMPENSATING), DO(turn_back), "a step was given up"},
-    {IN(RUNNING), ON(NOT_DONE), ALWAYS, TO(COMPENSATING), DO(turn_back), "a person found a step not done"},
     {IN(RUNNING), ON(DEADLINE), ALWAYS, TO(COMPENSATING), DO(turn_back), "its deadline has passed"},
     {IN(RUNNING), REQUESTS, ALWAYS, TO(COMPENSATING), DO(turn_back), "it was asked to turn back"},
     {IN(COMPENSATING), REQUESTS, WHEN(rewinding), SKALD_STAYS, DO(rewind_forget), "it turns back all the way"},

@@ -180,8 +180,9 @@ static void action_send(sim_world *world, const skald_saga_action *action, uint3
 static void undo_waits_send(sim_world *world)
 {
     for (uint8_t i = 0; i < world->plan.step_count; i++) {
-        const bool begun = world->saga.steps[i].state == SKALD_STEP_UNDOING &&
-                           world->before.steps[i].state < SKALD_STEP_UNDOING;
+        const skald_saga_step *now = &world->saga.steps[i];
+        const bool begun = now->state == SKALD_STEP_UNDOING &&
+                           now->undo_round != world->before.steps[i].undo_round;
         if (!begun || world->plan.steps[i].undo.kind != SKALD_WORK_WAIT)
             continue;
         sim_book *book = sim_book_of(world, i, world->saga.steps[i].run_round);

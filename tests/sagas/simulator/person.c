@@ -63,6 +63,8 @@ void sim_person_works(sim_world *world)
             request(world, SKALD_EVENT_SKIP, i);
         else if (random_chance(&world->random, 40))
             resolve(world, i);
+        else if (random_chance(&world->random, 10))
+            request(world, SKALD_EVENT_COMPENSATE, i);
         else
             request(world, SKALD_EVENT_RETRY, i);
         return;
