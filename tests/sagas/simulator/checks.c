@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "machine_inside.h"
+#include "saga_code.h"
 #include "saga_future.h"
 
 #include <string.h>
@@ -223,8 +224,22 @@ static void tasks_check(sim_world *world)
     }
 }
 
+/* What is read back from its row is what was stored. */
+static void code_check(sim_world *world)
+{
+    static skald_saga read;
+    unsigned char bytes[SKALD_SAGA_CODE_SIZE_MAX];
+    unsigned char again[SKALD_SAGA_CODE_SIZE_MAX];
+    const size_t size = skald_saga_encode(&world->saga, bytes);
+    if (skald_saga_decode(&read, bytes, size, NULL) != SKALD_OK ||
+        skald_saga_encode(&read, again) != size || memcmp(bytes, again, size) != 0)
+        sim_fail(world, "a saga is not read as it was stored", SKALD_STEP_NONE);
+}
+
 void sim_check_stored(sim_world *world)
 {
+    if (world->event_count % 8 == 0)
+        code_check(world);
     const skald_saga_future future = skald_saga_future_of(&world->plan, &world->saga);
     if (future.kind == SKALD_FUTURE_NOTHING)
         sim_fail(world, "nothing will ever move the saga", SKALD_STEP_NONE);
