@@ -1,9 +1,10 @@
-/* The way back: what was done is undone, one step at a time, the last that was done first. The order
- * is the recorded one, so branches of a parallel group are undone in the reverse of how they ended.
+/* The way back: what was done is undone, one step at a time, the last that was done first. The
+ * order is the recorded one, so branches of a parallel group are undone in the reverse of how they
+ * ended.
  *
  * What is under way is awaited first, until its answer or its timeout: an undo that overtakes its
- * action is a hazard we do not make ourselves. When it times out it counts as maybe done, and as the
- * last that was done. */
+ * action is a hazard we do not make ourselves. When it times out it counts as maybe done, and as
+ * the last that was done. */
 #include "machine_inside.h"
 
 bool skald_step_is_owed(const skald_plan *plan, const skald_saga *saga, uint8_t step)

@@ -1,5 +1,6 @@
 /* Examines a definition before it is ever run: the walk, and the rules on the whole. A mistake is a
- * sentence that names the step, the cause and the remedy; all of them are told, not only the first. */
+ * sentence that names the step, the cause and the remedy; all of them are told, not only the first.
+ */
 #include "definition_check.h"
 
 #include <stdarg.h>
@@ -33,15 +34,15 @@ static void steps_check(skald_check *check, skald_steps steps, size_t depth);
 /* A group that is too deep is told of and not entered, so a circle of groups ends too. */
 static void group_check(skald_check *check, const skald_step *step, size_t depth)
 {
-    const skald_steps *members = step->run.parallel.list != NULL ? &step->run.parallel
-                                                                 : &step->run.sequence;
+    const skald_steps *members =
+        step->run.parallel.list != NULL ? &step->run.parallel : &step->run.sequence;
     if (members->count == 0)
         skald_check_tell(check, "the group \"%s\" is empty: put steps into it or remove it",
                          skald_check_name(step));
     else if (depth == SKALD_STEPS_NESTING_MAX)
-        skald_check_tell(check,
-                         "the group \"%s\" is nested deeper than %u groups: make a child saga of it",
-                         skald_check_name(step), SKALD_STEPS_NESTING_MAX);
+        skald_check_tell(
+            check, "the group \"%s\" is nested deeper than %u groups: make a child saga of it",
+            skald_check_name(step), SKALD_STEPS_NESTING_MAX);
     else
         steps_check(check, *members, depth + 1);
 }
@@ -79,6 +80,9 @@ static void whole_check(skald_check *check)
         skald_check_tell(check, "it has no steps: give it .steps = SKALD_STEPS(your_steps)");
         return;
     }
+    if (definition->deadline_ms > SKALD_DURATION_MS_MAX)
+        skald_check_tell(check, "its deadline is after more than ten years: shorten .deadline_ms, "
+                                "which is in milliseconds");
     const size_t count = steps_count(definition->steps, 0);
     if (count > SKALD_STEPS_MAX)
         skald_check_tell(check, "it has %zu steps and the most is %u: make child sagas of some",
@@ -162,10 +166,11 @@ static size_t definition_check(const lineage *line, skald_mistake_told *tell, vo
 {
     skald_check check = {.definition = line->definition, .tell = tell, .context = context};
     if (!skald_check_is_name(line->definition->name))
-        skald_check_tell(&check,
-                         "its name is missing, longer than %u or has other characters than a-z, 0-9 "
-                         "and '-' behind a letter: choose another one",
-                         SKALD_NAME_SIZE_MAX);
+        skald_check_tell(
+            &check,
+            "its name is missing, longer than %u or has other characters than a-z, 0-9 "
+            "and '-' behind a letter: choose another one",
+            SKALD_NAME_SIZE_MAX);
     whole_check(&check);
     sleeps_check(&check);
     const size_t own = check.mistake_count;

@@ -1,5 +1,5 @@
-/* The rules on one step. Each function is one rule or one family of them, and returns without a word
- * when the step keeps it. */
+/* The rules on one step. Each function is one rule or one family of them, and returns without a
+ * word when the step keeps it. */
 #include <string.h>
 
 #include "definition_check.h"
@@ -86,7 +86,8 @@ static void command_check(skald_check *check, const role *r)
         skald_check_tell(check, "the %s of step \"%s\" sends a command to nobody: say .participant",
                          r->called, name);
     if (r->work->command == NULL && r->work->participant != NULL)
-        skald_check_tell(check, "the %s of step \"%s\" has a participant and no command: say .command",
+        skald_check_tell(check,
+                         "the %s of step \"%s\" has a participant and no command: say .command",
                          r->called, name);
     if (r->work->participant != NULL && !skald_check_is_name(r->work->participant))
         skald_check_tell(check,
@@ -101,10 +102,11 @@ static void event_check(skald_check *check, const role *r)
     if (event == NULL)
         return;
     if (is_listed(check->events, check->event_count, event))
-        skald_check_tell(check,
-                         "step \"%s\" waits for \"%.40s\", for which another one waits: it would be "
-                         "open whose it is, so give them two names",
-                         skald_check_name(r->step), event);
+        skald_check_tell(
+            check,
+            "step \"%s\" waits for \"%.40s\", for which another one waits: it would be "
+            "open whose it is, so give them two names",
+            skald_check_name(r->step), event);
     else
         check->events[check->event_count++] = event;
     if (r->work->timeout_ms == 0)
@@ -139,15 +141,27 @@ static void timeout_check(skald_check *check, const role *r)
     const char *name = skald_check_name(r->step);
     const bool untimed = r->kind == SKALD_WORK_SLEEP || skald_work_is_group(r->kind);
     if (untimed && (r->work->timeout_ms != 0 || r->work->on_timeout != SKALD_TIMEOUT_DEFAULT))
-        skald_check_tell(check,
-                         "the %s of step \"%s\" sleeps or is a group and has no timeout of its own: "
-                         "remove .timeout_ms and .on_timeout",
-                         r->called, name);
+        skald_check_tell(
+            check,
+            "the %s of step \"%s\" sleeps or is a group and has no timeout of its own: "
+            "remove .timeout_ms and .on_timeout",
+            r->called, name);
     if (r->kind == SKALD_WORK_LOCAL && r->work->on_timeout > SKALD_TIMEOUT_RETRIES)
         skald_check_tell(check,
                          "the %s of step \"%s\" is local, and a local step that ran out of time is "
                          "not done: remove .on_timeout",
                          r->called, name);
+}
+
+static void duration_check(skald_check *check, const role *r)
+{
+    const skald_work *work = r->work;
+    if (work->timeout_ms > SKALD_DURATION_MS_MAX || work->sleep_ms > SKALD_DURATION_MS_MAX ||
+        work->retry.for_ms > SKALD_DURATION_MS_MAX)
+        skald_check_tell(check,
+                         "the %s of step \"%s\" has a time of more than ten years: times are in "
+                         "milliseconds, so shorten .timeout_ms, .sleep_ms or .retry.for_ms",
+                         r->called, skald_check_name(r->step));
 }
 
 static void retry_check(skald_check *check, const role *r)
@@ -181,6 +195,7 @@ static void work_check(skald_check *check, const role *r)
     event_check(check, r);
     code_check(check, r);
     timeout_check(check, r);
+    duration_check(check, r);
     retry_check(check, r);
 }
 
@@ -228,8 +243,8 @@ static void undo_check(skald_check *check, const skald_step *step)
     if (r.kind == SKALD_WORK_NONE)
         return;
     if (skald_work_is_group(r.kind))
-        skald_check_tell(check,
-                         "the undo of step \"%s\" is a group: give each step an undo of its own", name);
+        skald_check_tell(
+            check, "the undo of step \"%s\" is a group: give each step an undo of its own", name);
     if (skald_work_is_group(skald_work_kind_of(&step->run)))
         skald_check_tell(check, "the group \"%s\" has an undo: give it to the steps in the group",
                          name);
@@ -279,16 +294,16 @@ static void retriable_check(skald_check *check, const skald_step *step)
     const char *name = skald_check_name(step);
     const char *pivot = skald_check_name(check->pivot);
     const skald_work_kind kind = skald_work_kind_of(&step->run);
-    const bool patient = kind == SKALD_WORK_WAIT ||
-                         (kind == SKALD_WORK_CHILD && step->run.timeout_ms != 0);
-    const bool turns_back =
-        step->run.on_timeout == SKALD_TIMEOUT_COMPENSATES ||
-        (step->run.on_timeout == SKALD_TIMEOUT_DEFAULT && patient);
+    const bool patient =
+        kind == SKALD_WORK_WAIT || (kind == SKALD_WORK_CHILD && step->run.timeout_ms != 0);
+    const bool turns_back = step->run.on_timeout == SKALD_TIMEOUT_COMPENSATES ||
+                            (step->run.on_timeout == SKALD_TIMEOUT_DEFAULT && patient);
     if (turns_back)
-        skald_check_tell(check,
-                         "step \"%s\" turns back after a timeout and stands behind the pivot "
-                         "\"%s\": say .on_timeout = SKALD_TIMEOUT_RETRIES or SKALD_TIMEOUT_CONTINUES",
-                         name, pivot);
+        skald_check_tell(
+            check,
+            "step \"%s\" turns back after a timeout and stands behind the pivot "
+            "\"%s\": say .on_timeout = SKALD_TIMEOUT_RETRIES or SKALD_TIMEOUT_CONTINUES",
+            name, pivot);
     if (step->run.retry.attempts_max == 1)
         skald_check_tell(check,
                          "step \"%s\" is tried only once and stands behind the pivot \"%s\": it is "

@@ -1,6 +1,6 @@
-/* A number for the plan of steps. Only what a running saga could not survive is hashed: names, order,
- * kinds, addressees, undoing, pivot, conditions. Tunings may change under a running saga. Pointers to
- * code differ from process to process, so only whether they are there counts. */
+/* A number for the plan of steps. Only what a running saga could not survive is hashed: names,
+ * order, kinds, addressees, undoing, pivot, conditions. Tunings may change under a running saga.
+ * Pointers to code differ from process to process, so only whether they are there counts. */
 #include <skald/saga.h>
 
 #include "plan.h"

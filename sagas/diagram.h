@@ -7,7 +7,8 @@
 #include "text.h"
 
 /* `saga` NULL: the definition alone; otherwise every step is shown with its state. */
-size_t skald_diagram_mermaid(const skald_plan *plan, const skald_saga *saga, char *out, size_t size);
+size_t skald_diagram_mermaid(const skald_plan *plan, const skald_saga *saga, char *out,
+                             size_t size);
 size_t skald_diagram_dot(const skald_plan *plan, const skald_saga *saga, char *out, size_t size);
 size_t skald_diagram_svg(const skald_plan *plan, const skald_saga *saga, char *out, size_t size);
 

@@ -1,5 +1,5 @@
-/* A definition or a running saga for Graphviz. A group is a cluster with a point where it begins and
- * one where it ends, so that lines go from point to point whatever is in it. */
+/* A definition or a running saga for Graphviz. A group is a cluster with a point where it begins
+ * and one where it ends, so that lines go from point to point whatever is in it. */
 #include "diagram.h"
 #include "words.h"
 
@@ -83,7 +83,8 @@ static void group_add(picture *p, uint8_t step)
     for (uint8_t i = (uint8_t)(step + 1); i < planned->end; i = p->plan->steps[i].end) {
         step_add(p, i);
         const bool chained = sequence && before != SKALD_STEP_NONE;
-        line_add(p, i, chained ? leaving(p, before) : "in", chained ? before : step, entry(p, i), i);
+        line_add(p, i, chained ? leaving(p, before) : "in", chained ? before : step, entry(p, i),
+                 i);
         if (!sequence || p->plan->steps[i].end == planned->end)
             line_add(p, i, leaving(p, i), i, "out", step);
         before = i;

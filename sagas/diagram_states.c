@@ -1,5 +1,5 @@
-/* The tables of transitions as Mermaid state diagrams: a row is a line for each state it starts from.
- * Printed, never drawn by hand, so that they are what the machine does. */
+/* The tables of transitions as Mermaid state diagrams: a row is a line for each state it starts
+ * from. Printed, never drawn by hand, so that they are what the machine does. */
 #include "diagram.h"
 #include "transitions.h"
 #include "words.h"
@@ -59,8 +59,8 @@ static size_t table_write(const table *t, char *out, size_t size)
 
 size_t skald_diagram_step_states(char *out, size_t size)
 {
-    const table t = {skald_transitions,      skald_transition_count, SKALD_STEP_STATE_COUNT,
-                     SKALD_INPUT_COUNT,      skald_step_state_words, skald_step_input_words};
+    const table t = {skald_transitions, skald_transition_count, SKALD_STEP_STATE_COUNT,
+                     SKALD_INPUT_COUNT, skald_step_state_words, skald_step_input_words};
     return table_write(&t, out, size);
 }
 

@@ -1,10 +1,10 @@
-/* A definition or a running saga as SVG, for a page that has no other program to draw it. A sequence
- * goes down, branches stand side by side; every step has the width of a box and its undo below its
- * name, so that nothing has to be routed around anything. */
+/* A definition or a running saga as SVG, for a page that has no other program to draw it. A
+ * sequence goes down, branches stand side by side; every step has the width of a box and its undo
+ * below its name, so that nothing has to be routed around anything. */
 #include "diagram.h"
 #include "words.h"
 
-enum { BOX_WIDTH = 250, BOX_HEIGHT = 64, GAP = 24, EDGE = 12, HEAD = 20 };
+enum { BOX_WIDTH = 340, BOX_HEIGHT = 64, GAP = 24, EDGE = 12, HEAD = 20 };
 
 typedef struct extent {
     int width;

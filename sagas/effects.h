@@ -6,23 +6,23 @@
 
 /* Of a step that runs. */
 skald_effect skald_effect_ask;
-skald_effect skald_effect_need;         /* the condition holds */
-skald_effect skald_effect_begin;        /* a new operation */
-skald_effect skald_effect_attempt;      /* the same one again */
-skald_effect skald_effect_wait;         /* for an event, or for time to pass */
-skald_effect skald_effect_wait_on;      /* once more as long */
-skald_effect skald_effect_rest;         /* until the next attempt */
-skald_effect skald_effect_retry;        /* the same operation when in doubt, otherwise a new one */
-skald_effect skald_effect_finish;       /* done: what it says counts */
-skald_effect skald_effect_come_early;   /* the event had come */
-skald_effect skald_effect_keep;         /* the event is kept */
-skald_effect skald_effect_know;         /* done, which was not known */
-skald_effect skald_effect_doubt;        /* its attempt may be done */
-skald_effect skald_effect_clear;        /* known not to be done */
-skald_effect skald_effect_call_back;    /* a child */
-skald_effect skald_effect_come_back;    /* a child, compensated */
+skald_effect skald_effect_need;       /* the condition holds */
+skald_effect skald_effect_begin;      /* a new operation */
+skald_effect skald_effect_attempt;    /* the same one again */
+skald_effect skald_effect_wait;       /* for an event, or for time to pass */
+skald_effect skald_effect_wait_on;    /* once more as long */
+skald_effect skald_effect_rest;       /* until the next attempt */
+skald_effect skald_effect_retry;      /* the same operation when in doubt, otherwise a new one */
+skald_effect skald_effect_finish;     /* done: what it says counts */
+skald_effect skald_effect_come_early; /* the event had come */
+skald_effect skald_effect_keep;       /* the event is kept */
+skald_effect skald_effect_know;       /* done, which was not known */
+skald_effect skald_effect_doubt;      /* its attempt may be done */
+skald_effect skald_effect_clear;      /* known not to be done */
+skald_effect skald_effect_call_back;  /* a child */
+skald_effect skald_effect_come_back;  /* a child, compensated */
 skald_effect skald_effect_reset;
-skald_effect skald_effect_step_refuse;  /* what was asked */
+skald_effect skald_effect_step_refuse; /* what was asked */
 
 /* Of a step that makes the saga turn back. */
 skald_effect skald_effect_refusal;

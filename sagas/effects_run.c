@@ -66,8 +66,8 @@ void skald_effect_begin(skald_machine *machine, uint8_t step, const char *why)
     skald_effect_attempt(machine, step, why);
 }
 
-/* The same key asks for the same thing: an answer to either attempt is the answer. After a refusal the
- * participant would repeat its no, so then it is a new thing, with a new key. */
+/* The same key asks for the same thing: an answer to either attempt is the answer. After a refusal
+ * the participant would repeat its no, so then it is a new thing, with a new key. */
 void skald_effect_retry(skald_machine *machine, uint8_t step, const char *why)
 {
     skald_saga_step *at = skald_machine_at(machine, step);

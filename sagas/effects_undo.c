@@ -115,8 +115,8 @@ void skald_effect_undo_keep(skald_machine *machine, uint8_t step, const char *wh
     skald_machine_act(machine, SKALD_ACTION_KEEP, operation)->why = why;
 }
 
-/* Its undo may have come first and found nothing, so it is called once more, with a new key: the old
- * one would only be answered as before. */
+/* Its undo may have come first and found nothing, so it is called once more, with a new key: the
+ * old one would only be answered as before. */
 void skald_effect_again(skald_machine *machine, uint8_t step, const char *why)
 {
     (void)why;

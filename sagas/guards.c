@@ -133,8 +133,7 @@ static bool wait_goes_on(const skald_machine *machine, uint8_t step)
 
 static bool person_gives_up(const skald_machine *machine, uint8_t step)
 {
-    return after_pivot(machine, step) ||
-           (is_pivot(machine, step) && !is_local(machine, step)) ||
+    return after_pivot(machine, step) || (is_pivot(machine, step) && !is_local(machine, step)) ||
            skald_machine_plan(machine, step)->step->give_up == SKALD_GIVE_UP_ASKS_PERSON;
 }
 
@@ -148,8 +147,8 @@ static bool can_keep_event(const skald_machine *machine, uint8_t step)
     return !skald_saga_has_ended(machine->saga) && !has_flag(machine, step, SKALD_STEP_EARLY);
 }
 
-/* Once it has been undone and begun again, a second telling of the first undoing cannot be told from
- * the second undoing: then only an event that comes while it is awaited counts. */
+/* Once it has been undone and begun again, a second telling of the first undoing cannot be told
+ * from the second undoing: then only an event that comes while it is awaited counts. */
 static bool can_keep_undo_event(const skald_machine *machine, uint8_t step)
 {
     return !skald_saga_has_ended(machine->saga) &&

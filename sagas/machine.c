@@ -1,5 +1,5 @@
-/* One event through the machine: it is brought to whom it is for, the saga goes on as far as it can,
- * and the next due time is set. What happens to a step is in transitions.c. */
+/* One event through the machine: it is brought to whom it is for, the saga goes on as far as it
+ * can, and the next due time is set. What happens to a step is in transitions.c. */
 #include "machine.h"
 
 #include <assert.h>

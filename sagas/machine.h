@@ -2,10 +2,10 @@
  * brings the time, the randomness and every answer of user code; the same plan, saga and event give
  * the same saga and the same actions. Nothing of the user's is ever called.
  *
- * The caller writes the saga and carries out the actions in one transaction, in their order. RUN of a
- * local step and ASK are carried out at once, in that transaction, and their answer is the next event
- * of the same transaction. Everything else becomes a row. An action may be carried out twice: its
- * operation names it. */
+ * The caller writes the saga and carries out the actions in one transaction, in their order. RUN of
+ * a local step and ASK are carried out at once, in that transaction, and their answer is the next
+ * event of the same transaction. Everything else becomes a row. An action may be carried out twice:
+ * its operation names it. */
 #ifndef SKALD_SAGAS_MACHINE_H
 #define SKALD_SAGAS_MACHINE_H
 
@@ -27,18 +27,18 @@ typedef struct skald_operation {
 
 /* The states of a step. One list for code and words; the numbers are stored: append. */
 #define SKALD_STEP_STATE_LIST(X)                                                                   \
-    X(PENDING, 0, "pending")           /* its turn has not come */                                 \
-    X(ASKING, 1, "asking")             /* is it needed? */                                         \
-    X(RUNNING, 2, "running")           /* an attempt is under way; of a group: entered */          \
-    X(WAITING, 3, "waiting")           /* for its event */                                         \
+    X(PENDING, 0, "pending") /* its turn has not come */                                           \
+    X(ASKING, 1, "asking")   /* is it needed? */                                                   \
+    X(RUNNING, 2, "running") /* an attempt is under way; of a group: entered */                    \
+    X(WAITING, 3, "waiting") /* for its event */                                                   \
     X(SLEEPING, 4, "sleeping")                                                                     \
-    X(RESTING, 5, "resting")           /* between two attempts */                                  \
-    X(PARKED, 6, "parked")             /* a person's task */                                       \
+    X(RESTING, 5, "resting") /* between two attempts */                                            \
+    X(PARKED, 6, "parked")   /* a person's task */                                                 \
     X(DONE, 7, "done")                                                                             \
-    X(NOT_NEEDED, 8, "not-needed")     /* its condition does not hold */                           \
-    X(PASSED, 9, "passed")             /* gone on without it, by a person or after a timeout */    \
-    X(NOT_DONE, 10, "not-done")        /* for certain; there is nothing to undo */                 \
-    X(IN_DOUBT, 11, "in-doubt")        /* given up; it may be done, so it is undone */             \
+    X(NOT_NEEDED, 8, "not-needed") /* its condition does not hold */                               \
+    X(PASSED, 9, "passed")         /* gone on without it, by a person or after a timeout */        \
+    X(NOT_DONE, 10, "not-done")    /* for certain; there is nothing to undo */                     \
+    X(IN_DOUBT, 11, "in-doubt")    /* given up; it may be done, so it is undone */                 \
     X(UNDOING, 12, "undoing")                                                                      \
     X(UNDO_RESTING, 13, "undo-resting")                                                            \
     X(UNDO_PARKED, 14, "undo-parked")                                                              \
@@ -49,7 +49,7 @@ typedef enum skald_step_state {
 #define SKALD_STEP_STATE_ENUM(name, number, words) SKALD_STEP_##name = number,
     SKALD_STEP_STATE_LIST(SKALD_STEP_STATE_ENUM)
 #undef SKALD_STEP_STATE_ENUM
-    SKALD_STEP_STATE_COUNT
+        SKALD_STEP_STATE_COUNT
 } skald_step_state;
 
 #define SKALD_SAGA_PHASE_LIST(X)                                                                   \
@@ -63,31 +63,31 @@ typedef enum skald_saga_phase {
 #define SKALD_SAGA_PHASE_ENUM(name, number, words) SKALD_SAGA_##name = number,
     SKALD_SAGA_PHASE_LIST(SKALD_SAGA_PHASE_ENUM)
 #undef SKALD_SAGA_PHASE_ENUM
-    SKALD_SAGA_PHASE_COUNT
+        SKALD_SAGA_PHASE_COUNT
 } skald_saga_phase;
 
 /* What is remembered of a step beside its state. The bits are stored: append. */
 enum {
-    SKALD_STEP_DOUBT = 1,       /* an attempt may have been done without our hearing of it */
-    SKALD_STEP_KNOWN = 2,       /* it is known to be done */
-    SKALD_STEP_AGAIN = 4,       /* heard of after its undo began: it is undone once more */
-    SKALD_STEP_EARLY = 8,       /* the event that its run waits for has come */
-    SKALD_STEP_UNDO_EARLY = 16, /* the event that its undo waits for has come */
-    SKALD_STEP_NEEDED = 32,     /* its condition was asked and holds */
+    SKALD_STEP_DOUBT = 1,        /* an attempt may have been done without our hearing of it */
+    SKALD_STEP_KNOWN = 2,        /* it is known to be done */
+    SKALD_STEP_AGAIN = 4,        /* heard of after its undo began: it is undone once more */
+    SKALD_STEP_EARLY = 8,        /* the event that its run waits for has come */
+    SKALD_STEP_UNDO_EARLY = 16,  /* the event that its undo waits for has come */
+    SKALD_STEP_NEEDED = 32,      /* its condition was asked and holds */
     SKALD_STEP_CALLED_BACK = 64, /* its child was cancelled */
     SKALD_STEP_CAME_BACK = 128   /* its child has ended compensated, and stays so */
 };
 
 typedef struct skald_saga_step {
-    uint8_t state;       /* skald_step_state */
-    uint8_t flags;       /* SKALD_STEP_DOUBT ... */
-    uint8_t run_round;   /* 0: never begun */
-    uint8_t undo_round;  /* 0: never begun */
-    uint8_t cause;       /* skald_step_input that led to the state */
-    uint16_t attempts;   /* of the operation under way */
-    uint32_t order;      /* the how manyth it was done; 0: not yet */
-    int64_t due_ms;      /* when it has something to do without being told; 0: never */
-    int64_t since_ms;    /* the first attempt of the operation under way */
+    uint8_t state;      /* skald_step_state */
+    uint8_t flags;      /* SKALD_STEP_DOUBT ... */
+    uint8_t run_round;  /* 0: never begun */
+    uint8_t undo_round; /* 0: never begun */
+    uint8_t cause;      /* skald_step_input that led to the state */
+    uint16_t attempts;  /* of the operation under way */
+    uint32_t order;     /* the how manyth it was done; 0: not yet */
+    int64_t due_ms;     /* when it has something to do without being told; 0: never */
+    int64_t since_ms;   /* the first attempt of the operation under way */
 } skald_saga_step;
 
 enum {
@@ -113,30 +113,30 @@ typedef struct skald_saga {
 
 #define SKALD_SAGA_EVENT_LIST(X)                                                                   \
     X(STARTED, "started")                                                                          \
-    X(TICK, "tick")                   /* time has passed */                                        \
-    X(DONE, "done")                   /* an operation's answer: by a reply, a job, a local step */ \
-    X(REFUSED, "refused")             /* business says no */                                       \
-    X(FAILED, "failed")               /* technical: try again */                                   \
-    X(NEEDED, "needed")               /* the answer to ASK: the condition holds */                 \
+    X(TICK, "tick")       /* time has passed */                                                    \
+    X(DONE, "done")       /* an operation's answer: by a reply, a job, a local step */             \
+    X(REFUSED, "refused") /* business says no */                                                   \
+    X(FAILED, "failed")   /* technical: try again */                                               \
+    X(NEEDED, "needed")   /* the answer to ASK: the condition holds */                             \
     X(NOT_NEEDED, "not-needed")                                                                    \
-    X(SIGNAL, "signal")               /* an event or signal with a name */                         \
+    X(SIGNAL, "signal") /* an event or signal with a name */                                       \
     X(CHILD_COMPLETED, "child-completed")                                                          \
     X(CHILD_COMPENSATED, "child-compensated")                                                      \
     X(CANCEL, "cancel")                                                                            \
-    X(TAKE_BACK, "take-back")         /* the parent wants its child undone, even when completed */ \
-    X(RETRY, "retry")                 /* a person: try this step again, now */                     \
+    X(TAKE_BACK, "take-back") /* the parent wants its child undone, even when completed */         \
+    X(RETRY, "retry")         /* a person: try this step again, now */                             \
     X(RETRY_NEW_INPUT, "retry-new-input")                                                          \
-    X(RETRY_FROM, "retry-from")       /* undo what lies behind this step and go on from it */      \
+    X(RETRY_FROM, "retry-from") /* undo what lies behind this step and go on from it */            \
     X(SKIP, "skip")                                                                                \
-    X(RESOLVE_DONE, "resolve-done")   /* a person has seen that it is done (or undone) */          \
+    X(RESOLVE_DONE, "resolve-done") /* a person has seen that it is done (or undone) */            \
     X(RESOLVE_NOT_DONE, "resolve-not-done")                                                        \
-    X(COMPENSATE, "compensate")       /* a person: turn back now */
+    X(COMPENSATE, "compensate") /* a person: turn back now */
 
 typedef enum skald_saga_event_kind {
 #define SKALD_SAGA_EVENT_ENUM(name, words) SKALD_EVENT_##name,
     SKALD_SAGA_EVENT_LIST(SKALD_SAGA_EVENT_ENUM)
 #undef SKALD_SAGA_EVENT_ENUM
-    SKALD_EVENT_COUNT
+        SKALD_EVENT_COUNT
 } skald_saga_event_kind;
 
 typedef struct skald_saga_event {
@@ -149,32 +149,32 @@ typedef struct skald_saga_event {
 } skald_saga_event;
 
 #define SKALD_SAGA_ACTION_LIST(X)                                                                  \
-    X(RUN_LOCAL, "run local")           /* now, in this transaction; answer with an event */       \
-    X(ASK, "ask condition")             /* now; answer NEEDED or NOT_NEEDED */                     \
+    X(RUN_LOCAL, "run local") /* now, in this transaction; answer with an event */                 \
+    X(ASK, "ask condition")   /* now; answer NEEDED or NOT_NEEDED */                               \
     X(RUN_ACTIVITY, "run activity")                                                                \
     X(SEND_COMMAND, "send command")                                                                \
     X(START_CHILD, "start child")                                                                  \
-    X(CANCEL_CHILD, "cancel child")     /* bring it CANCEL; it ends completed or compensated */     \
+    X(CANCEL_CHILD, "cancel child")       /* bring it CANCEL; it ends completed or compensated */  \
     X(TAKE_BACK_CHILD, "take back child") /* bring it TAKE_BACK; when it refuses that, bring us    \
                                              REFUSED for the undo's operation */                   \
-    X(ABANDON, "abandon activity")      /* its attempt is out of time and unwanted; what came of it    \
-                                             is told all the same, be it a failure */              \
-    X(ACCEPT, "accept")                 /* the message in hand counts: take it into the state */   \
-    X(KEEP, "keep")                     /* the signal in hand is for this step, later */           \
-    X(ACCEPT_KEPT, "accept kept")       /* the signal kept for this step counts now */             \
-    X(SET_DUE, "set due")               /* `due_ms` has changed; 0: none */                        \
-    X(HAND_OVER, "hand over")           /* a person's task begins, for the reason in `why` */      \
-    X(WITHDRAW, "withdraw")             /* a person's task is no more */                           \
-    X(END, "end")                       /* `outcome` is reached; tell the parent */                \
-    X(GO_ON, "go on")                   /* an ended saga is open again: something is owed */       \
-    X(RECORD_STALE, "record stale")     /* the event changes nothing; count it */                  \
+    X(ABANDON, "abandon activity")  /* its attempt is out of time and unwanted; what came of it    \
+                                         is told all the same, be it a failure */                  \
+    X(ACCEPT, "accept")             /* the message in hand counts: take it into the state */       \
+    X(KEEP, "keep")                 /* the signal in hand is for this step, later */               \
+    X(ACCEPT_KEPT, "accept kept")   /* the signal kept for this step counts now */                 \
+    X(SET_DUE, "set due")           /* `due_ms` has changed; 0: none */                            \
+    X(HAND_OVER, "hand over")       /* a person's task begins, for the reason in `why` */          \
+    X(WITHDRAW, "withdraw")         /* a person's task is no more */                               \
+    X(END, "end")                   /* `outcome` is reached; tell the parent */                    \
+    X(GO_ON, "go on")               /* an ended saga is open again: something is owed */           \
+    X(RECORD_STALE, "record stale") /* the event changes nothing; count it */                      \
     X(REFUSE_REQUEST, "refuse request") /* what was asked cannot be; tell who asked, in `why` */
 
 typedef enum skald_saga_action_kind {
 #define SKALD_SAGA_ACTION_ENUM(name, words) SKALD_ACTION_##name,
     SKALD_SAGA_ACTION_LIST(SKALD_SAGA_ACTION_ENUM)
 #undef SKALD_SAGA_ACTION_ENUM
-    SKALD_ACTION_COUNT
+        SKALD_ACTION_COUNT
 } skald_saga_action_kind;
 
 typedef struct skald_saga_action {

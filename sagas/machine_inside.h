@@ -1,4 +1,5 @@
-/* What the files of the machine share: looking at the saga in hand, and writing down what is decided. */
+/* What the files of the machine share: looking at the saga in hand, and writing down what is
+ * decided. */
 #ifndef SKALD_SAGAS_MACHINE_INSIDE_H
 #define SKALD_SAGAS_MACHINE_INSIDE_H
 

@@ -17,7 +17,8 @@ static skald_step_input input_of(const skald_saga_event *event)
         return SKALD_INPUT_NEEDED;
     case SKALD_EVENT_NOT_NEEDED:
         return SKALD_INPUT_NOT_NEEDED;
-    /* A child that undoes a step and was itself undone has refused; one that ran the step is back. */
+    /* A child that undoes a step and was itself undone has refused; one that ran the step is back.
+     */
     case SKALD_EVENT_CHILD_COMPENSATED:
         return undo ? SKALD_INPUT_UNDO_REFUSED : SKALD_INPUT_CHILD_BACK;
     default:
@@ -61,6 +62,6 @@ void skald_on_answer(skald_machine *machine)
         event->kind == SKALD_EVENT_NEEDED || event->kind == SKALD_EVENT_NOT_NEEDED;
     const bool known = condition ? step < machine->plan->step_count
                                  : operation_is_known(machine, event->operation);
-    machine->stale = !known || is_overtaken(machine) ||
-                     !skald_step_take(machine, step, input_of(event));
+    machine->stale =
+        !known || is_overtaken(machine) || !skald_step_take(machine, step, input_of(event));
 }

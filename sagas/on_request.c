@@ -1,5 +1,5 @@
-/* What a program, a parent or a person asks for. A request that cannot be granted changes nothing and
- * is answered with the reason. */
+/* What a program, a parent or a person asks for. A request that cannot be granted changes nothing
+ * and is answered with the reason. */
 #include "machine_inside.h"
 
 static void request_refuse(skald_machine *machine, uint8_t step, const char *why)

@@ -1,5 +1,5 @@
-/* Time has passed: the deadline of the saga, then whatever is due in each step. A tick that comes too
- * early, twice or late does no harm: only the saga's own times count. */
+/* Time has passed: the deadline of the saga, then whatever is due in each step. A tick that comes
+ * too early, twice or late does no harm: only the saga's own times count. */
 #include "machine_inside.h"
 
 static int64_t deadline_of(const skald_plan *plan, const skald_saga *saga)
@@ -35,7 +35,8 @@ static void steps_due(skald_machine *machine, bool resting)
     }
 }
 
-/* What is over comes before what is tried again: if it makes the saga turn back, nothing is begun. */
+/* What is over comes before what is tried again: if it makes the saga turn back, nothing is begun.
+ */
 void skald_on_time(skald_machine *machine)
 {
     skald_saga *saga = machine->saga;

@@ -58,7 +58,8 @@ static skald_timeout_meaning meaning_of(const skald_work *work, skald_work_kind 
     return patient ? SKALD_TIMEOUT_COMPENSATES : SKALD_TIMEOUT_RETRIES;
 }
 
-/* A limit that the user sets stands alone: three attempts are three attempts, however long they take.
+/* A limit that the user sets stands alone: three attempts are three attempts, however long they
+ * take.
  */
 static skald_retry retry_of(const skald_work *work, bool owed)
 {
@@ -84,9 +85,9 @@ static skald_plan_work work_plan(const skald_work *work, bool owed)
     return (skald_plan_work){
         .kind = kind,
         .meaning = meaning_of(work, kind),
-        .timeout_ms = kind == SKALD_WORK_SLEEP                   ? work->sleep_ms
+        .timeout_ms = kind == SKALD_WORK_SLEEP                 ? work->sleep_ms
                       : work->timeout_ms == 0 && needs_timeout ? TIMEOUT_MS_DEFAULT
-                                                                 : work->timeout_ms,
+                                                               : work->timeout_ms,
         .retry = retry_of(work, owed),
     };
 }

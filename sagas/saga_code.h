@@ -1,5 +1,5 @@
-/* A saga as bytes, for the row that it is stored in: the same on every machine, and checked when they
- * are read. */
+/* A saga as bytes, for the row that it is stored in: the same on every machine, and checked when
+ * they are read. */
 #ifndef SKALD_SAGAS_SAGA_CODE_H
 #define SKALD_SAGAS_SAGA_CODE_H
 
@@ -16,8 +16,8 @@ enum {
 /* Returns how many bytes were written, never more than SKALD_SAGA_CODE_SIZE_MAX. */
 size_t skald_saga_encode(const skald_saga *saga, unsigned char *out);
 
-/* SKALD_MALFORMED when the bytes are no saga; `saga` is left alone then. A saga whose fingerprint is
- * not that of a plan at hand is read all the same: the caller compares. */
+/* SKALD_MALFORMED when the bytes are no saga; `saga` is left alone then. A saga whose fingerprint
+ * is not that of a plan at hand is read all the same: the caller compares. */
 skald_status skald_saga_decode(skald_saga *saga, const unsigned char *bytes, size_t size,
                                skald_error *error);
 

@@ -6,15 +6,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { SECOND_MS = 1000, MINUTE_MS = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS, DAY_MS = 24 * HOUR_MS };
+enum {
+    SECOND_MS = 1000,
+    MINUTE_MS = 60 * SECOND_MS,
+    HOUR_MS = 60 * MINUTE_MS,
+    DAY_MS = 24 * HOUR_MS
+};
 
 void skald_text_add(skald_text *text, const char *format, ...)
 {
     const size_t at = text->length < text->size ? text->length : text->size;
     va_list arguments;
     va_start(arguments, format);
-    const int added = vsnprintf(at < text->size ? text->out + at : NULL, text->size - at, format,
-                                arguments);
+    const int added =
+        vsnprintf(at < text->size ? text->out + at : NULL, text->size - at, format, arguments);
     va_end(arguments);
     assert(added >= 0);
     text->length += (size_t)added;

@@ -1,5 +1,5 @@
-/* Text written into a buffer of the caller's: cut to its size, always ended, and its whole length is
- * known, as with snprintf. */
+/* Text written into a buffer of the caller's: cut to its size, always ended, and its whole length
+ * is known, as with snprintf. */
 #ifndef SKALD_SAGAS_TEXT_H
 #define SKALD_SAGAS_TEXT_H
 
@@ -18,7 +18,8 @@ void skald_text_add(skald_text *text, const char *format, ...) SKALD_PRINTF(2, 3
 /* Adds blanks until `column` characters stand behind `start`, and at least one. */
 void skald_text_pad(skald_text *text, size_t start, size_t column);
 
-/* The time of day in UTC, 12:00:03.000, with "+2d " before it on the second day after `since_ms`. */
+/* The time of day in UTC, 12:00:03.000, with "+2d " before it on the second day after `since_ms`.
+ */
 void skald_text_time(skald_text *text, int64_t since_ms, int64_t time_ms);
 
 /* A duration in the largest unit that loses nothing: 30 s, 5 min, 3 d. */

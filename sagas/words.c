@@ -13,11 +13,11 @@ static const char *const saga_input_words[] = {SKALD_SAGA_INPUT_LIST(NUMBERED)};
 static const char *const event_words[] = {SKALD_SAGA_EVENT_LIST(COUNTED)};
 static const char *const action_words[] = {SKALD_SAGA_ACTION_LIST(COUNTED)};
 static const char *const kind_words[] = {
-    [SKALD_WORK_NONE] = "nothing",         [SKALD_WORK_LOCAL] = "local",
-    [SKALD_WORK_ACTIVITY] = "activity",    [SKALD_WORK_COMMAND] = "command",
-    [SKALD_WORK_WAIT] = "wait",            [SKALD_WORK_SLEEP] = "sleep",
-    [SKALD_WORK_CHILD] = "child",          [SKALD_WORK_TAKE_BACK] = "take the child back",
-    [SKALD_WORK_PARALLEL] = "parallel",    [SKALD_WORK_SEQUENCE] = "sequence",
+    [SKALD_WORK_NONE] = "nothing",      [SKALD_WORK_LOCAL] = "local",
+    [SKALD_WORK_ACTIVITY] = "activity", [SKALD_WORK_COMMAND] = "command",
+    [SKALD_WORK_WAIT] = "wait",         [SKALD_WORK_SLEEP] = "sleep",
+    [SKALD_WORK_CHILD] = "child",       [SKALD_WORK_TAKE_BACK] = "take the child back",
+    [SKALD_WORK_PARALLEL] = "parallel", [SKALD_WORK_SEQUENCE] = "sequence",
 };
 
 static const char *words_at(const char *const *words, size_t count, size_t at)

@@ -29,10 +29,8 @@ static void tell(void *context, const char *sentence)
 
 static told check(const skald_step *steps, size_t count, uint64_t deadline_ms)
 {
-    const skald_definition definition = {.name = "checkout",
-                                         .version = 1,
-                                         .deadline_ms = deadline_ms,
-                                         .steps = {steps, count}};
+    const skald_definition definition = {
+        .name = "checkout", .version = 1, .deadline_ms = deadline_ms, .steps = {steps, count}};
     told all = {0};
     const size_t mistakes = skald_definition_check(&definition, tell, &all);
     assert_int_equal(mistakes, all.count);
@@ -59,7 +57,10 @@ static void assert_mistake_behind_pivot(skald_step step, const char *sentence)
     assert_contains(all.text, sentence);
 }
 
-#define COMMAND {.participant = "inventory", .command = "shop.v1.Reserve"}
+#define COMMAND                                                                                    \
+    {                                                                                              \
+        .participant = "inventory", .command = "shop.v1.Reserve"                                   \
+    }
 
 static void test_definition_of_every_kind_of_step_has_no_mistake(void **state)
 {
@@ -95,7 +96,8 @@ static void test_names_are_checked(void **state)
     assert_mistake((skald_step){.name = "Charge", .run.local = code}, "is named \"Charge\"");
     assert_mistake((skald_step){.name = "charge card", .run.local = code}, "begins with a letter");
     assert_mistake((skald_step){.name = "charge/card", .run.local = code}, "begins with a letter");
-    const skald_step twins[] = {{.name = "pay", .run.local = code}, {.name = "pay", .run.local = code}};
+    const skald_step twins[] = {{.name = "pay", .run.local = code},
+                                {.name = "pay", .run.local = code}};
     assert_contains(check(twins, 2, 0).text, "two steps are named \"pay\": rename one");
 }
 
@@ -105,18 +107,21 @@ static void test_step_is_of_one_kind(void **state)
     assert_mistake((skald_step){.name = "pay"}, "step \"pay\" does nothing: set one of local");
     assert_mistake((skald_step){.name = "pay", .run = {.local = code, .activity = code}},
                    "the run of step \"pay\" is of several kinds at once");
-    assert_mistake((skald_step){.name = "pay", .run.local = code, .undo = {.local = code, .activity = code}},
-                   "the undo of step \"pay\" is of several kinds at once");
+    assert_mistake(
+        (skald_step){.name = "pay", .run.local = code, .undo = {.local = code, .activity = code}},
+        "the undo of step \"pay\" is of several kinds at once");
 }
 
 static void test_command_needs_its_participant(void **state)
 {
     (void)state;
-    assert_mistake((skald_step){.name = "pay", .run.command = "Pay"}, "to nobody: say .participant");
+    assert_mistake((skald_step){.name = "pay", .run.command = "Pay"},
+                   "to nobody: say .participant");
     assert_mistake((skald_step){.name = "pay", .run = {.local = code, .participant = "bank"}},
                    "has a participant and no command");
-    assert_mistake((skald_step){.name = "pay", .run = {.command = "Pay", .participant = "The Bank"}},
-                   "names the participant \"The Bank\"");
+    assert_mistake(
+        (skald_step){.name = "pay", .run = {.command = "Pay", .participant = "The Bank"}},
+        "names the participant \"The Bank\"");
     assert_mistake((skald_step){.name = "pay", .run = {.command = "Pay me", .participant = "bank"}},
                    "names \"Pay me\": letters, digits");
 }
@@ -124,56 +129,90 @@ static void test_command_needs_its_participant(void **state)
 static void test_wait_says_for_how_long_and_for_a_name_of_its_own(void **state)
 {
     (void)state;
-    assert_mistake((skald_step){.name = "paid", .run.wait_for = "Paid"}, "waits for ever: say .timeout_ms");
+    assert_mistake((skald_step){.name = "paid", .run.wait_for = "Paid"},
+                   "waits for ever: say .timeout_ms");
     const skald_step steps[] = {
         {.name = "first", .run = {.wait_for = "Paid", .timeout_ms = 1000}},
         {.name = "second", .run = {.wait_for = "Paid", .timeout_ms = 1000}},
     };
-    assert_contains(check(steps, 2, 0).text, "step \"second\" waits for \"Paid\", for which another one waits");
+    assert_contains(check(steps, 2, 0).text,
+                    "step \"second\" waits for \"Paid\", for which another one waits");
 }
 
 static void test_code_stands_where_it_is_called(void **state)
 {
     (void)state;
-    assert_mistake((skald_step){.name = "pay", .run = {.local = code, .verify = code}}, "has .verify and is no activity");
-    assert_mistake((skald_step){.name = "pay", .run = {.local = code, .compose = code}}, "has .compose and is neither");
-    assert_mistake((skald_step){.name = "pay", .run = {.local = code, .accept = code}}, "has .accept and nothing answers");
+    assert_mistake((skald_step){.name = "pay", .run = {.local = code, .verify = code}},
+                   "has .verify and is no activity");
+    assert_mistake((skald_step){.name = "pay", .run = {.local = code, .compose = code}},
+                   "has .compose and is neither");
+    assert_mistake((skald_step){.name = "pay", .run = {.local = code, .accept = code}},
+                   "has .accept and nothing answers");
 }
 
 static void test_timeouts_and_retries_fit_each_other(void **state)
 {
     (void)state;
-    assert_mistake((skald_step){.name = "nap", .run = {.sleep_ms = 5, .timeout_ms = 5}}, "has no timeout of its own");
-    assert_mistake((skald_step){.name = "pay", .run = {.local = code, .on_timeout = SKALD_TIMEOUT_CONTINUES}},
-                   "a local step that ran out of time is not done");
-    assert_mistake((skald_step){.name = "pay", .run = {.activity = code, .timeout_ms = 5000, .retry.for_ms = 5000}},
-                   "is tried for no longer than one attempt may take");
+    assert_mistake((skald_step){.name = "nap", .run = {.sleep_ms = 5, .timeout_ms = 5}},
+                   "has no timeout of its own");
+    assert_mistake(
+        (skald_step){.name = "pay", .run = {.local = code, .on_timeout = SKALD_TIMEOUT_CONTINUES}},
+        "a local step that ran out of time is not done");
+    assert_mistake(
+        (skald_step){.name = "pay",
+                     .run = {.activity = code, .timeout_ms = 5000, .retry.for_ms = 5000}},
+        "is tried for no longer than one attempt may take");
     assert_mistake((skald_step){.name = "pay", .run = {.activity = code, .retry.backoff = {10, 5}}},
                    "a smallest delay above its largest");
+}
+
+static void test_no_time_is_longer_than_ten_years(void **state)
+{
+    (void)state;
+    assert_mistake((skald_step){.name = "nap", .run.sleep_ms = UINT64_MAX},
+                   "a time of more than ten years");
+    assert_mistake(
+        (skald_step){.name = "pay",
+                     .run.local = code,
+                     .undo = {.activity = code, .timeout_ms = SKALD_DURATION_MS_MAX + 1}},
+        "the undo of step \"pay\" has a time of more than ten years");
+    const skald_step steps[] = {{.name = "pay", .run.local = code}};
+    assert_contains(check(steps, 1, SKALD_DURATION_MS_MAX + 1).text,
+                    "its deadline is after more than ten years");
+    assert_int_equal(check(steps, 1, SKALD_DURATION_MS_MAX).count, 0);
 }
 
 static void test_nothing_outlasts_the_deadline(void **state)
 {
     (void)state;
     const skald_step slow = {.name = "pay", .run = {.activity = code, .timeout_ms = 90000}};
-    assert_contains(check(&slow, 1, 60000).text,
-                    "step \"pay\" has a timeout of 90 s and the deadline of the saga is after 1 min");
+    assert_contains(
+        check(&slow, 1, 60000).text,
+        "step \"pay\" has a timeout of 90 s and the deadline of the saga is after 1 min");
     const skald_step stubborn = {.name = "pay", .run = {.activity = code, .retry.for_ms = 7200000}};
-    assert_contains(check(&stubborn, 1, 3600000).text, "is tried again for 2 h and the deadline of the saga is after 1 h");
-    const skald_step naps[] = {{.name = "one", .run.sleep_ms = 40000}, {.name = "two", .run.sleep_ms = 40000}};
-    assert_contains(check(naps, 2, 60000).text, "its steps sleep for 80 s together and its deadline is after 1 min");
+    assert_contains(check(&stubborn, 1, 3600000).text,
+                    "is tried again for 2 h and the deadline of the saga is after 1 h");
+    const skald_step naps[] = {{.name = "one", .run.sleep_ms = 40000},
+                               {.name = "two", .run.sleep_ms = 40000}};
+    assert_contains(check(naps, 2, 60000).text,
+                    "its steps sleep for 80 s together and its deadline is after 1 min");
 }
 
 static void test_undo_is_one_deed_that_is_owed(void **state)
 {
     (void)state;
     static const skald_step inside[] = {{.name = "inside", .run.local = code}};
-    assert_mistake((skald_step){.name = "pay", .run.local = code, .undo.parallel = SKALD_STEPS(inside)},
-                   "the undo of step \"pay\" is a group");
-    assert_mistake((skald_step){.name = "all", .run.parallel = SKALD_STEPS(inside), .undo.local = code},
-                   "the group \"all\" has an undo: give it to the steps in the group");
-    assert_mistake((skald_step){.name = "pay", .run.local = code, .undo = {.activity = code, .on_timeout = SKALD_TIMEOUT_COMPENSATES}},
-                   "an undo is owed and tried again");
+    assert_mistake(
+        (skald_step){.name = "pay", .run.local = code, .undo.parallel = SKALD_STEPS(inside)},
+        "the undo of step \"pay\" is a group");
+    assert_mistake(
+        (skald_step){.name = "all", .run.parallel = SKALD_STEPS(inside), .undo.local = code},
+        "the group \"all\" has an undo: give it to the steps in the group");
+    assert_mistake(
+        (skald_step){.name = "pay",
+                     .run.local = code,
+                     .undo = {.activity = code, .on_timeout = SKALD_TIMEOUT_COMPENSATES}},
+        "an undo is owed and tried again");
 }
 
 static void test_pivot_is_one_deed_on_the_top_level(void **state)
@@ -182,10 +221,14 @@ static void test_pivot_is_one_deed_on_the_top_level(void **state)
     const skald_step two[] = {{.name = "pay", .run.local = code, .pivot = true},
                               {.name = "ship", .run.local = code, .pivot = true}};
     assert_contains(check(two, 2, 0).text, "steps \"pay\" and \"ship\" are both the pivot");
-    assert_mistake((skald_step){.name = "pay", .run.local = code, .undo.local = code, .pivot = true},
-                   "is the pivot and has an undo");
-    assert_mistake((skald_step){.name = "nap", .run.sleep_ms = 5, .pivot = true}, "the pivot is one deed");
-    assert_mistake((skald_step){.name = "pay", .run = {.activity = code, .on_timeout = SKALD_TIMEOUT_CONTINUES}, .pivot = true},
+    assert_mistake(
+        (skald_step){.name = "pay", .run.local = code, .undo.local = code, .pivot = true},
+        "is the pivot and has an undo");
+    assert_mistake((skald_step){.name = "nap", .run.sleep_ms = 5, .pivot = true},
+                   "the pivot is one deed");
+    assert_mistake((skald_step){.name = "pay",
+                                .run = {.activity = code, .on_timeout = SKALD_TIMEOUT_CONTINUES},
+                                .pivot = true},
                    "it must be known whether there is a way back");
     static const skald_step inside[] = {{.name = "pay", .run.local = code, .pivot = true}};
     assert_mistake((skald_step){.name = "all", .run.parallel = SKALD_STEPS(inside)},
@@ -197,19 +240,24 @@ static void test_what_stands_behind_the_pivot_is_retried_and_never_undone(void *
     (void)state;
     assert_mistake_behind_pivot((skald_step){.name = "ship", .run.local = code, .undo.local = code},
                                 "step \"ship\" has an undo and stands behind the pivot \"pay\"");
-    assert_mistake_behind_pivot((skald_step){.name = "ship", .run = {.activity = code, .retry.attempts_max = 1}},
-                                "step \"ship\" is tried only once and stands behind the pivot");
-    assert_mistake_behind_pivot((skald_step){.name = "ship", .run = {.activity = code, .on_timeout = SKALD_TIMEOUT_COMPENSATES}},
-                                "step \"ship\" turns back after a timeout");
-    assert_mistake_behind_pivot((skald_step){.name = "signed", .run = {.wait_for = "Signed", .timeout_ms = 5}},
-                                "step \"signed\" turns back after a timeout");
+    assert_mistake_behind_pivot(
+        (skald_step){.name = "ship", .run = {.activity = code, .retry.attempts_max = 1}},
+        "step \"ship\" is tried only once and stands behind the pivot");
+    assert_mistake_behind_pivot(
+        (skald_step){.name = "ship",
+                     .run = {.activity = code, .on_timeout = SKALD_TIMEOUT_COMPENSATES}},
+        "step \"ship\" turns back after a timeout");
+    assert_mistake_behind_pivot(
+        (skald_step){.name = "signed", .run = {.wait_for = "Signed", .timeout_ms = 5}},
+        "step \"signed\" turns back after a timeout");
 }
 
 static void test_groups_are_neither_empty_nor_too_deep_and_steps_not_too_many(void **state)
 {
     (void)state;
     static const skald_step some[] = {{.name = "inside", .run.local = code}};
-    assert_mistake((skald_step){.name = "all", .run.parallel = {some, 0}}, "the group \"all\" is empty");
+    assert_mistake((skald_step){.name = "all", .run.parallel = {some, 0}},
+                   "the group \"all\" is empty");
     static const skald_step five[] = {{.name = "e", .run.sequence = SKALD_STEPS(some)}};
     static const skald_step four[] = {{.name = "d", .run.sequence = SKALD_STEPS(five)}};
     static const skald_step three[] = {{.name = "c", .run.sequence = SKALD_STEPS(four)}};
@@ -230,14 +278,16 @@ static void test_groups_are_neither_empty_nor_too_deep_and_steps_not_too_many(vo
 
 extern const skald_definition circle;
 static const skald_step circle_steps[] = {{.name = "again", .run.child = &circle}};
-const skald_definition circle = {.name = "circle", .version = 1, .steps = SKALD_STEPS(circle_steps)};
+const skald_definition circle = {
+    .name = "circle", .version = 1, .steps = SKALD_STEPS(circle_steps)};
 
 static void test_children_are_examined_and_hold_no_circle(void **state)
 {
     (void)state;
     told all = {0};
     assert_int_equal(skald_definition_check(&circle, tell, &all), 1);
-    assert_contains(all.text, "definition \"circle\": step \"again\" starts the saga that it belongs to");
+    assert_contains(all.text,
+                    "definition \"circle\": step \"again\" starts the saga that it belongs to");
     static const skald_step bad[] = {{.name = "pay"}};
     static const skald_definition child = {.name = "delivery", .steps = SKALD_STEPS(bad)};
     const skald_step parent = {.name = "deliver", .run.child = &child};
@@ -264,8 +314,14 @@ static void test_all_mistakes_are_told_at_once(void **state)
     const skald_step steps[] = {
         {.name = "Pay", .run = {.command = "Pay"}},
         {.name = "wait", .run.wait_for = "Paid"},
-        {.name = "pay", .run = {.activity = code, .on_timeout = SKALD_TIMEOUT_CONTINUES}, .pivot = true, .undo.local = code},
-        {.name = "ship", .run = {.activity = code, .retry.attempts_max = 1}, .undo.local = code, .pivot = true},
+        {.name = "pay",
+         .run = {.activity = code, .on_timeout = SKALD_TIMEOUT_CONTINUES},
+         .pivot = true,
+         .undo.local = code},
+        {.name = "ship",
+         .run = {.activity = code, .retry.attempts_max = 1},
+         .undo.local = code,
+         .pivot = true},
     };
     assert_int_equal(check(steps, 4, 0).count, 9);
 }
@@ -319,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_wait_says_for_how_long_and_for_a_name_of_its_own),
         cmocka_unit_test(test_code_stands_where_it_is_called),
         cmocka_unit_test(test_timeouts_and_retries_fit_each_other),
+        cmocka_unit_test(test_no_time_is_longer_than_ten_years),
         cmocka_unit_test(test_nothing_outlasts_the_deadline),
         cmocka_unit_test(test_undo_is_one_deed_that_is_owed),
         cmocka_unit_test(test_pivot_is_one_deed_on_the_top_level),

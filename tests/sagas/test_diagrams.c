@@ -1,5 +1,5 @@
-/* Pictures of definitions, of a saga under way and of the tables, as they were looked at and accepted:
- * the files in pictures/. SKALD_TEST_ACCEPT=1 writes them anew. */
+/* Pictures of definitions, of a saga under way and of the tables, as they were looked at and
+ * accepted: the files in pictures/. SKALD_TEST_ACCEPT=1 writes them anew. */
 #include "support/test.h"
 
 #include "diagram.h"
@@ -13,7 +13,8 @@ static void assert_accepted(const char *name)
 {
     char path[4096];
     static char accepted[PICTURE_SIZE];
-    snprintf(path, sizeof path, "%s/tests/sagas/pictures/%s", test_variable("SKALD_SOURCE_DIR"), name);
+    snprintf(path, sizeof path, "%s/tests/sagas/pictures/%s", test_variable("SKALD_SOURCE_DIR"),
+             name);
     FILE *file = fopen(path, getenv("SKALD_TEST_ACCEPT") != NULL ? "w+" : "r");
     assert_non_null(file);
     if (getenv("SKALD_TEST_ACCEPT") != NULL)

@@ -9,7 +9,8 @@ static skald_plan plan;
 static void assert_key(skald_operation operation, const char *expected)
 {
     char key[SKALD_OPERATION_KEY_SIZE_MAX + 1];
-    assert_int_equal(skald_operation_key(&plan, "order-42", operation, key, sizeof key), strlen(expected));
+    assert_int_equal(skald_operation_key(&plan, "order-42", operation, key, sizeof key),
+                     strlen(expected));
     assert_string_equal(key, expected);
     size_t id_size = 0;
     skald_operation read = {0};
@@ -41,11 +42,26 @@ static void test_what_is_no_key_is_refused(void **state)
 {
     (void)state;
     static const char *const strangers[] = {
-        "", "/", "//", "order-42", "order-42/charge-card", "order-42/charge-card/", "order-42/nobody/run.1",
-        "/charge-card/run.1", "order-42/charge-card/run", "order-42/charge-card/run.", "order-42/charge-card/run.0",
-        "order-42/charge-card/run.01", "order-42/charge-card/run.256", "order-42/charge-card/run.1000",
-        "order-42/charge-card/run.1x", "order-42/charge-card/undone.1", "order-42/charge-card/run.-1",
-        "order-42//run.1", "order-42/charge-card2/run.1", "order-42/charge-car/run.1",
+        "",
+        "/",
+        "//",
+        "order-42",
+        "order-42/charge-card",
+        "order-42/charge-card/",
+        "order-42/nobody/run.1",
+        "/charge-card/run.1",
+        "order-42/charge-card/run",
+        "order-42/charge-card/run.",
+        "order-42/charge-card/run.0",
+        "order-42/charge-card/run.01",
+        "order-42/charge-card/run.256",
+        "order-42/charge-card/run.1000",
+        "order-42/charge-card/run.1x",
+        "order-42/charge-card/undone.1",
+        "order-42/charge-card/run.-1",
+        "order-42//run.1",
+        "order-42/charge-card2/run.1",
+        "order-42/charge-car/run.1",
     };
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
         size_t id_size = 4711;
@@ -60,8 +76,9 @@ static void test_key_that_does_not_fit_is_cut_and_its_length_is_told(void **stat
 {
     (void)state;
     char key[12];
-    assert_int_equal(skald_operation_key(&plan, "order-42", (skald_operation){0, SKALD_RUN, 1}, key, sizeof key),
-                     strlen("order-42/reserve-items/run.1"));
+    assert_int_equal(
+        skald_operation_key(&plan, "order-42", (skald_operation){0, SKALD_RUN, 1}, key, sizeof key),
+        strlen("order-42/reserve-items/run.1"));
     assert_string_equal(key, "order-42/re");
 }
 

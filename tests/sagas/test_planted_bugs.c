@@ -1,6 +1,6 @@
 /* Would the simulator notice? Bugs are planted at the seams between the files of the machine: this
- * program is linked with --wrap, so that a call from one file to another comes here first. The library
- * itself holds nothing of it. Each bug must be found, and without one all must be well. */
+ * program is linked with --wrap, so that a call from one file to another comes here first. The
+ * library itself holds nothing of it. Each bug must be found, and without one all must be well. */
 #include "support/test.h"
 
 #include "machine_inside.h"
@@ -35,7 +35,7 @@ typedef enum plant {
 #define PLANT_ENUM(name, words) PLANT_##name,
     PLANT_LIST(PLANT_ENUM)
 #undef PLANT_ENUM
-    PLANT_COUNT
+        PLANT_COUNT
 } plant;
 
 static const char *const plant_words[] = {
@@ -197,7 +197,8 @@ static void test_every_planted_bug_is_found(void **state)
     for (plant bug = PLANT_NONE + 1; bug < PLANT_COUNT; bug++) {
         int tried = 0;
         const char *wrong = bug_find(&random, bug, SAGAS_FOR_ONE_BUG, &tried);
-        printf("%-66s %s (%d sagas)\n", plant_words[bug], wrong != NULL ? wrong : "NOT FOUND", tried);
+        printf("%-66s %s (%d sagas)\n", plant_words[bug], wrong != NULL ? wrong : "NOT FOUND",
+               tried);
         missed += wrong == NULL ? 1 : 0;
     }
     assert_int_equal(missed, 0);

@@ -75,10 +75,10 @@ static void test_bytes_are_those_of_every_release(void **state)
         .steps = {{SKALD_STEP_DONE, SKALD_STEP_KNOWN, 1, 0, 5, 0x0203, 7, 0x0a, 0x0b}},
     };
     static const unsigned char expected[] = {
-        1,    1,    8,    7, 6, 5, 4, 3, 2,    1,    1, 1, 1, 255, 7, 0, 0, 0,
-        0x22, 0x11, 0,    0, 0, 0, 0, 0, 0x44, 0x33, 0, 0, 0, 0,   0, 0, 0x66, 0x55,
-        0,    0,    0,    0, 0, 0, 7, 2, 1,    0,    5, 3, 2, 7,   0, 0, 0,    0x0a,
-        0,    0,    0,    0, 0, 0, 0, 0x0b, 0, 0,    0, 0, 0, 0,   0};
+        1,    1,    8, 7, 6, 5, 4, 3,    2,    1,    1, 1, 1, 255, 7, 0, 0,    0,
+        0x22, 0x11, 0, 0, 0, 0, 0, 0,    0x44, 0x33, 0, 0, 0, 0,   0, 0, 0x66, 0x55,
+        0,    0,    0, 0, 0, 0, 7, 2,    1,    0,    5, 3, 2, 7,   0, 0, 0,    0x0a,
+        0,    0,    0, 0, 0, 0, 0, 0x0b, 0,    0,    0, 0, 0, 0,   0};
     unsigned char bytes[SKALD_SAGA_CODE_SIZE_MAX];
     assert_int_equal(skald_saga_encode(&saga, bytes), sizeof expected);
     assert_memory_equal(bytes, expected, sizeof expected);

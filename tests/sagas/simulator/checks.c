@@ -73,7 +73,8 @@ static void step_forget(sim_world *world, uint8_t step)
 {
     sim_step *seen = &world->steps[step];
     const skald_plan_step *planned = &world->plan.steps[step];
-    const bool quiet = planned->run.kind == SKALD_WORK_WAIT || planned->run.kind == SKALD_WORK_SLEEP;
+    const bool quiet =
+        planned->run.kind == SKALD_WORK_WAIT || planned->run.kind == SKALD_WORK_SLEEP;
     for (int i = 0; i < SIM_ROUNDS_MAX && (quiet || planned->step->repeatable); i++)
         seen->books[i].undone = seen->books[i].undone ||
                                 (planned->undo.kind == SKALD_WORK_NONE && seen->books[i].applied);

@@ -20,7 +20,8 @@ static bool condition(const void *state, size_t state_size)
 }
 
 static const skald_step child_steps[] = {{.name = "inside", .run.local = code}};
-static const skald_definition child = {.name = "child", .version = 1, .steps = SKALD_STEPS(child_steps)};
+static const skald_definition child = {
+    .name = "child", .version = 1, .steps = SKALD_STEPS(child_steps)};
 
 typedef struct maker {
     sim_definition *made;
@@ -107,7 +108,8 @@ static void leaf_set(maker *m, skald_step *step, size_t index)
     const uint32_t kind = run_kind(m);
     kind_set(m, &step->run, index, kind);
     step->run.on_timeout = meaning_make(m, kind);
-    step->give_up = random_chance(m->random, 25) ? SKALD_GIVE_UP_ASKS_PERSON : SKALD_GIVE_UP_COMPENSATES;
+    step->give_up =
+        random_chance(m->random, 25) ? SKALD_GIVE_UP_ASKS_PERSON : SKALD_GIVE_UP_COMPENSATES;
     undo_set(m, step, index, kind);
     step->only_if = random_chance(m->random, 12) ? condition : NULL;
     step->repeatable = random_chance(m->random, 50);

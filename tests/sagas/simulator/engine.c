@@ -137,7 +137,8 @@ static void decide(sim_world *world, const skald_saga_event *event)
     }
 }
 
-/* Local steps and conditions are carried out as the actions come up, each followed by its answer. */
+/* Local steps and conditions are carried out as the actions come up, each followed by its answer.
+ */
 static void transaction_run(sim_world *world, const skald_saga_event *event)
 {
     decide(world, event);

@@ -1,12 +1,12 @@
-/* Everybody outside: local code, participants with a fence, a provider without one, children, and the
- * senders of signals. Their books are the truth that the checks compare with.
+/* Everybody outside: local code, participants with a fence, a provider without one, children, and
+ * the senders of signals. Their books are the truth that the checks compare with.
  *
- * A command goes to a participant that is built with Skald: its answer is part of its transaction, and
- * an undo that comes first fences its run. An activity calls a provider that knows nothing of fences:
- * it gives the same answer to the same key, an undo names the key of what it undoes, and a run that
- * comes after its undo happens. Commands to the fenced, and their replies, get lost; what a job found
- * is told in the end, because the job's row stays until then, and so is what comes of a command that
- * is undone elsewhere, because it went through an outbox. */
+ * A command goes to a participant that is built with Skald: its answer is part of its transaction,
+ * and an undo that comes first fences its run. An activity calls a provider that knows nothing of
+ * fences: it gives the same answer to the same key, an undo names the key of what it undoes, and a
+ * run that comes after its undo happens. Commands to the fenced, and their replies, get lost; what
+ * a job found is told in the end, because the job's row stays until then, and so is what comes of a
+ * command that is undone elsewhere, because it went through an outbox. */
 #include "world.h"
 
 #include <assert.h>
@@ -147,9 +147,8 @@ static void child_start(sim_world *world, const sim_message *message)
     const sim_book *book = sim_book_of(world, operation.step, operation.round);
     if (book->fenced || book->answer != SIM_UNDECIDED)
         return;
-    const sim_message end = {.at_ms = world->now_ms + delay_draw(world),
-                             .kind = SIM_CHILD_ENDS,
-                             .operation = operation};
+    const sim_message end = {
+        .at_ms = world->now_ms + delay_draw(world), .kind = SIM_CHILD_ENDS, .operation = operation};
     sim_queue_add(world, end, false);
 }
 
@@ -228,8 +227,8 @@ skald_saga_event_kind sim_local_run(sim_world *world, const skald_saga_action *a
     return said(world, action->operation);
 }
 
-/* An event that tells of an undoing is a fact that happened once: a follower handles it once, however
- * often it is delivered. The others are doubled, to see that nothing comes of it. */
+/* An event that tells of an undoing is a fact that happened once: a follower handles it once,
+ * however often it is delivered. The others are doubled, to see that nothing comes of it. */
 void sim_signal_send(sim_world *world, const char *name, uint32_t delay_ms, bool once)
 {
     const sim_message message = {.at_ms = world->now_ms + delay_ms,

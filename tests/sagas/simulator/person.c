@@ -1,4 +1,5 @@
-/* A person who asks for things at all times, possible or not, but who never says what is not true. */
+/* A person who asks for things at all times, possible or not, but who never says what is not true.
+ */
 #include "world.h"
 
 static void request(sim_world *world, skald_saga_event_kind kind, uint8_t step)

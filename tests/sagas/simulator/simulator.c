@@ -55,9 +55,20 @@ static void message_take(sim_world *world, size_t at)
         sim_child_end(world, &message);
         break;
     case SIM_TO_ENGINE:
+        if (message.event != SKALD_EVENT_SIGNAL)
+            world->told[world->told_count++ % SIM_TOLD_MAX] = message;
         event_bring(world, &message);
         break;
     }
+}
+
+/* An answer of long ago comes once more, to a saga that has gone on since. */
+static void told_again(sim_world *world)
+{
+    if (world->told_count == 0)
+        return;
+    const size_t kept = world->told_count < SIM_TOLD_MAX ? world->told_count : SIM_TOLD_MAX;
+    event_bring(world, &world->told[random_below(&world->random, (uint32_t)kept)]);
 }
 
 static void tick(sim_world *world)
@@ -119,12 +130,14 @@ static void world_begin(sim_world *world, uint64_t seed, FILE *story)
     world->now_ms = SIM_START_MS;
     world->order = 0;
     world->queue_count = 0;
+    world->told_count = 0;
     world->pivot_seen_done = false;
     world->event_count = 0;
     world->wrong = NULL;
     skald_saga_init(&world->saga, &world->plan);
     signals_plan(world);
-    const sim_message start = {.at_ms = SIM_START_MS, .kind = SIM_TO_ENGINE, .event = SKALD_EVENT_STARTED};
+    const sim_message start = {
+        .at_ms = SIM_START_MS, .kind = SIM_TO_ENGINE, .event = SKALD_EVENT_STARTED};
     sim_queue_add(world, start, false);
 }
 
@@ -132,10 +145,13 @@ static void wild_run(sim_world *world)
 {
     const uint32_t events_max = 10 + random_below(&world->random, 60);
     while (world->wrong == NULL && world->event_count < events_max && next_happen(world)) {
-        if (random_chance(&world->random, world->chances.request) && random_chance(&world->random, 50))
+        if (random_chance(&world->random, world->chances.request) &&
+            random_chance(&world->random, 50))
             sim_person_asks(world);
         if (random_chance(&world->random, 3))
             tick(world);
+        if (random_chance(&world->random, world->chances.twice / 4))
+            told_again(world);
     }
 }
 

@@ -14,6 +14,7 @@ enum {
     SIM_STEPS_MAX = 56,
     SIM_ROUNDS_MAX = 16,
     SIM_QUEUE_MAX = 256,
+    SIM_TOLD_MAX = 8,
     SIM_NAME_SIZE = 8,
     SIM_START_MS = 1000,
 };
@@ -51,11 +52,15 @@ typedef struct sim_step {
     bool task;              /* a person was told of it, and not that it is over */
 } sim_step;
 
-typedef enum sim_message_kind { SIM_TO_PARTICIPANT, SIM_TO_ENGINE, SIM_CHILD_ENDS } sim_message_kind;
+typedef enum sim_message_kind {
+    SIM_TO_PARTICIPANT,
+    SIM_TO_ENGINE,
+    SIM_CHILD_ENDS
+} sim_message_kind;
 
 typedef struct sim_message {
     int64_t at_ms;
-    uint8_t kind; /* sim_message_kind */
+    uint8_t kind;   /* sim_message_kind */
     uint8_t action; /* skald_saga_action_kind, to a participant */
     uint8_t event;  /* skald_saga_event_kind, to the engine */
     skald_operation operation;
@@ -83,6 +88,8 @@ typedef struct sim_world {
     int32_t order_before;
     size_t queue_count;
     sim_message queue[SIM_QUEUE_MAX];
+    size_t told_count; /* answers that were brought, a ring of them */
+    sim_message told[SIM_TOLD_MAX];
     size_t outbox_count; /* actions decided and not yet stored */
     skald_saga_action outbox[2 * SKALD_SAGA_ACTIONS_MAX];
     skald_saga_decision decision;
