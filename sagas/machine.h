@@ -2,10 +2,27 @@
  * brings the time, the randomness and every answer of user code; the same plan, saga and event give
  * the same saga and the same actions. Nothing of the user's is ever called.
  *
- * The caller writes the saga and carries out the actions in one transaction, in their order. RUN of
- * a local step and ASK are carried out at once, in that transaction, and their answer is the next
- * event of the same transaction. Everything else becomes a row. An action may be carried out twice:
- * its operation names it. */
+ * The caller writes the saga and carries out the actions in one transaction, in their order. What
+ * it has to keep:
+ *
+ *   - RUN_LOCAL and ASK are carried out in that transaction and answered by the next event of the
+ *     same transaction. Everything else becomes a row, and may be carried out twice: its operation
+ *     names it, and is the key that others see.
+ *   - Conditions are asked by an action and answered by an event, and not called, because the state
+ *     that they look at is changed by the actions before them, and because a recorded history can
+ * so be decided again without user code.
+ *   - A timeout never means "not done". A run that was begun and answered neither done nor refused
+ *     is in doubt, and is undone on the way back.
+ *   - What undoes carries the key of the run that it undoes (`undoes`) and says done when there is
+ *     nothing to undo. Each round has a new key, because a provider answers an old key as before.
+ *   - What became of an activity's attempt is always told, also after ABANDON, and also a failure:
+ *     when it is told after its undo has begun, the undo is called once more. A command that is
+ * undone by a command to the same participant needs no such telling: there a fence refuses a run
+ * that comes after its undo.
+ *   - A child is stopped by CANCEL, which a completed one refuses, and undone by TAKE_BACK, which a
+ *     completed one obeys. A child that has not been started yet remembers both.
+ *   - An ended saga can be open again (GO_ON): a late success is owed its undo, or its parent takes
+ *     it back. Its row is kept for as long as an answer can be on its way. */
 #ifndef SKALD_SAGAS_MACHINE_H
 #define SKALD_SAGAS_MACHINE_H
 

@@ -9,8 +9,6 @@
  * command that is undone elsewhere, because it went through an outbox. */
 #include "world.h"
 
-#include <assert.h>
-
 enum { FAST_MS = 40, SLOW_MS = 800, LATE_MS = 9000 };
 
 static uint32_t delay_draw(sim_world *world)
@@ -210,7 +208,8 @@ void sim_participant_take(sim_world *world, const sim_message *message)
         child_take_back(world, message);
         break;
     default:
-        assert(!"no participant takes this");
+        sim_fail(world, "an action was sent that no participant takes", message->operation.step);
+        break;
     }
 }
 
