@@ -7,7 +7,6 @@
 enum {
     TIMEOUT_MS_DEFAULT = 60 * 1000,
     ATTEMPTS_MAX_DEFAULT = 10,
-    FOR_MS_DEFAULT = 10 * 60 * 1000,
     OWED_FOR_MS_DEFAULT = 72 * 3600 * 1000,
     OWED_DELAY_MS_MIN_DEFAULT = 1000,
     OWED_DELAY_MS_MAX_DEFAULT = 3600 * 1000,
@@ -67,10 +66,8 @@ static skald_retry retry_of(const skald_work *work, bool owed)
     const bool unlimited = retry.attempts_max == 0 && retry.for_ms == 0;
     if (unlimited && owed)
         retry.for_ms = OWED_FOR_MS_DEFAULT;
-    if (unlimited && !owed) {
+    if (unlimited && !owed)
         retry.attempts_max = ATTEMPTS_MAX_DEFAULT;
-        retry.for_ms = FOR_MS_DEFAULT;
-    }
     if (owed && retry.backoff.delay_ms_min == 0)
         retry.backoff.delay_ms_min = OWED_DELAY_MS_MIN_DEFAULT;
     if (owed && retry.backoff.delay_ms_max == 0)

@@ -40,7 +40,7 @@ static void event_bring(const skald_plan *plan, skald_saga *saga, skald_saga_eve
     const skald_saga_event event = {
         .kind = kind,
         .time_ms = saga->last_ms + 1000,
-        .operation = {at, direction, 1},
+        .operation = {at, (uint8_t)direction, 1},
     };
     skald_machine_step(plan, saga, &event, &decision);
 }

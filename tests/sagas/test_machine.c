@@ -146,11 +146,40 @@ static void test_tick_before_its_time_changes_nothing(void **state)
     assert_int_equal(decision.change_count, 0);
 }
 
+static void test_plan_fills_in_what_a_definition_leaves_out(void **state)
+{
+    (void)state;
+    const skald_step steps[] = {
+        {.name = "before", .run.activity = code, .undo.activity = code},
+        {.name = "few", .run = {.activity = code, .retry.attempts_max = 2}},
+        {.name = "pivot", .run.local = code, .pivot = true},
+        {.name = "behind", .run = {.activity = code, .timeout_ms = 5000}},
+    };
+    const skald_definition definition = {
+        .name = "defaults", .version = 1, .steps = SKALD_STEPS(steps)};
+    skald_plan plan;
+    skald_plan_make(&plan, &definition);
+    assert_int_equal(plan.pivot, 2);
+    assert_int_equal(plan.steps[0].run.timeout_ms, 60000);
+    assert_int_equal(plan.steps[0].run.retry.attempts_max, 10);
+    assert_int_equal(plan.steps[0].undo.retry.for_ms, 72 * 3600 * 1000);
+    assert_int_equal(plan.steps[0].undo.retry.attempts_max, 0);
+    assert_int_equal(plan.steps[0].undo.retry.backoff.delay_ms_max, 3600 * 1000);
+    assert_int_equal(plan.steps[1].run.retry.attempts_max, 2);
+    assert_int_equal(plan.steps[1].run.retry.for_ms, 0);
+    assert_false(plan.steps[2].after_pivot);
+    assert_true(plan.steps[3].after_pivot);
+    assert_int_equal(plan.steps[3].run.timeout_ms, 5000);
+    assert_int_equal(plan.steps[3].run.retry.for_ms, 72 * 3600 * 1000);
+    assert_int_equal(plan.steps[3].undo.kind, SKALD_WORK_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_widest_definition_fits_into_one_decision),
         cmocka_unit_test(test_same_saga_and_event_give_the_same_decision),
+        cmocka_unit_test(test_plan_fills_in_what_a_definition_leaves_out),
         cmocka_unit_test(test_time_never_goes_back_for_a_saga),
         cmocka_unit_test(test_tick_before_its_time_changes_nothing),
     };

@@ -68,9 +68,10 @@ typedef enum skald_give_up {
     SKALD_GIVE_UP_ASKS_PERSON,
 } skald_give_up;
 
-/* How often, and for how long since the first attempt, a failure is tried again. Zero takes the
- * default: up to the pivot 10 attempts within 10 minutes; for everything that is owed, which is
- * every step after the pivot and every undo, 72 hours with pauses up to an hour, then a person. */
+/* How often, and for how long since the first attempt, a failure is tried again; a limit that is
+ * set stands alone. Zero takes the default: up to the pivot 10 attempts; for everything that is
+ * owed, which is every step behind the pivot and every undo, 72 hours with pauses of up to an hour.
+ * Then the saga turns back, or a person decides where it cannot. */
 typedef struct skald_retry {
     skald_backoff backoff;
     uint32_t attempts_max;
