@@ -22,7 +22,7 @@ static bool is_under_way(const skald_machine *machine, uint8_t step)
     if (state == SKALD_STEP_RUNNING)
         return !skald_work_is_group(skald_machine_plan(machine, step)->run.kind);
     return state == SKALD_STEP_UNDOING || state == SKALD_STEP_UNDO_RESTING ||
-           state == SKALD_STEP_UNDO_PARKED;
+           state == SKALD_STEP_UNDO_HANDED_OVER;
 }
 
 static bool anything_is_under_way(const skald_machine *machine)

@@ -49,8 +49,8 @@ static look look_of(uint8_t state)
     case SKALD_STEP_UNDONE:
     case SKALD_STEP_UNDO_SKIPPED:
         return (look){"undone", "#ffe0b2"};
-    case SKALD_STEP_PARKED:
-    case SKALD_STEP_UNDO_PARKED:
+    case SKALD_STEP_HANDED_OVER:
+    case SKALD_STEP_UNDO_HANDED_OVER:
         return (look){"person", "#ffcdd2"};
     default:
         return (look){"idle", "#eeeeee"};

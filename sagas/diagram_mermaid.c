@@ -79,7 +79,7 @@ static void members_add(picture *p, uint8_t first, uint8_t end, bool chained)
 static void looks_add(picture *p)
 {
     static const uint8_t shown[] = {SKALD_STEP_PENDING, SKALD_STEP_RUNNING, SKALD_STEP_DONE,
-                                    SKALD_STEP_UNDONE, SKALD_STEP_PARKED};
+                                    SKALD_STEP_UNDONE, SKALD_STEP_HANDED_OVER};
     for (size_t i = 0; i < sizeof shown; i++)
         skald_text_add(&p->text, "    classDef %s fill:%s\n", skald_diagram_look(shown[i]),
                        skald_diagram_colour(shown[i]));

@@ -205,7 +205,8 @@ bool skald_pivot_is_in_balance(const skald_plan *plan, const skald_saga *saga)
     if (plan->pivot == SKALD_STEP_NONE)
         return false;
     const skald_saga_step *pivot = &saga->steps[plan->pivot];
-    const bool undecided = pivot->state == SKALD_STEP_RESTING || pivot->state == SKALD_STEP_PARKED;
+    const bool undecided =
+        pivot->state == SKALD_STEP_RESTING || pivot->state == SKALD_STEP_HANDED_OVER;
     return pivot->state == SKALD_STEP_RUNNING ||
            (undecided && (pivot->flags & SKALD_STEP_DOUBT) != 0);
 }

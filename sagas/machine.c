@@ -119,7 +119,7 @@ static void change_note(skald_machine *machine, skald_saga_change change)
 
 static bool is_for_person(uint8_t state)
 {
-    return state == SKALD_STEP_PARKED || state == SKALD_STEP_UNDO_PARKED;
+    return state == SKALD_STEP_HANDED_OVER || state == SKALD_STEP_UNDO_HANDED_OVER;
 }
 
 /* Whatever the row, a person is told that a task begins or is no more, a time that belonged to the

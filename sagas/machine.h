@@ -49,8 +49,8 @@ typedef struct skald_operation {
     X(RUNNING, 2, "running") /* an attempt is under way; of a group: entered */                    \
     X(WAITING, 3, "waiting") /* for its event */                                                   \
     X(SLEEPING, 4, "sleeping")                                                                     \
-    X(RESTING, 5, "resting") /* between two attempts */                                            \
-    X(PARKED, 6, "parked")   /* a person's task */                                                 \
+    X(RESTING, 5, "resting")         /* between two attempts */                                    \
+    X(HANDED_OVER, 6, "handed-over") /* a person's task */                                         \
     X(DONE, 7, "done")                                                                             \
     X(NOT_NEEDED, 8, "not-needed") /* its condition does not hold */                               \
     X(PASSED, 9, "passed")         /* gone on without it, by a person or after a timeout */        \
@@ -58,7 +58,7 @@ typedef struct skald_operation {
     X(IN_DOUBT, 11, "in-doubt")    /* given up; it may be done, so it is undone */                 \
     X(UNDOING, 12, "undoing")                                                                      \
     X(UNDO_RESTING, 13, "undo-resting")                                                            \
-    X(UNDO_PARKED, 14, "undo-parked")                                                              \
+    X(UNDO_HANDED_OVER, 14, "undo-handed-over")                                                    \
     X(UNDONE, 15, "undone")                                                                        \
     X(UNDO_SKIPPED, 16, "undo-skipped") /* a person lets it be */
 

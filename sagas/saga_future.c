@@ -15,8 +15,8 @@ static skald_future_kind step_future(const skald_plan *plan, const skald_saga *s
 {
     const skald_work_kind kind = kind_under_way(plan, saga, step);
     switch (saga->steps[step].state) {
-    case SKALD_STEP_PARKED:
-    case SKALD_STEP_UNDO_PARKED:
+    case SKALD_STEP_HANDED_OVER:
+    case SKALD_STEP_UNDO_HANDED_OVER:
         return SKALD_FUTURE_PERSON;
     case SKALD_STEP_SLEEPING:
     case SKALD_STEP_RESTING:

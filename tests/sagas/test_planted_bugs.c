@@ -102,7 +102,7 @@ static void after_take(skald_machine *machine, uint8_t step, skald_step_input in
     if (planted == PLANT_GROUP_DONE_AT_ONCE && input == SKALD_INPUT_REACH &&
         skald_work_is_group(planned->run.kind))
         at->state = SKALD_STEP_DONE;
-    if (planted == PLANT_UNDO_GIVEN_UP && at->state == SKALD_STEP_UNDO_PARKED)
+    if (planted == PLANT_UNDO_GIVEN_UP && at->state == SKALD_STEP_UNDO_HANDED_OVER)
         at->state = SKALD_STEP_UNDO_SKIPPED;
     if (planted == PLANT_REFUSED_IS_UNDONE && input == SKALD_INPUT_REFUSED &&
         at->state == SKALD_STEP_NOT_DONE) {

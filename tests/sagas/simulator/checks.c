@@ -217,7 +217,7 @@ static void tasks_check(sim_world *world)
 {
     for (uint8_t i = 0; i < world->plan.step_count; i++) {
         const uint8_t state = world->saga.steps[i].state;
-        const bool task = state == SKALD_STEP_PARKED || state == SKALD_STEP_UNDO_PARKED;
+        const bool task = state == SKALD_STEP_HANDED_OVER || state == SKALD_STEP_UNDO_HANDED_OVER;
         if (task && !world->steps[i].task)
             sim_fail(world, "a person was not told of a task", i);
         if (!task && world->steps[i].task)

@@ -26,7 +26,7 @@ static void resolve(sim_world *world, uint8_t step)
     if (sim_queue_holds_run(world, step) || state == SKALD_STEP_WAITING)
         return;
     if (state >= SKALD_STEP_UNDOING) {
-        if (state != SKALD_STEP_UNDO_PARKED && state != SKALD_STEP_UNDO_RESTING)
+        if (state != SKALD_STEP_UNDO_HANDED_OVER && state != SKALD_STEP_UNDO_RESTING)
             return;
         sim_book *book = sim_book_of(world, step, world->saga.steps[step].run_round);
         book->undone = book->applied;
@@ -58,9 +58,9 @@ void sim_person_works(sim_world *world)
 {
     for (uint8_t i = 0; i < world->plan.step_count; i++) {
         const uint8_t state = world->saga.steps[i].state;
-        if (state != SKALD_STEP_PARKED && state != SKALD_STEP_UNDO_PARKED)
+        if (state != SKALD_STEP_HANDED_OVER && state != SKALD_STEP_UNDO_HANDED_OVER)
             continue;
-        if (world->plan.steps[i].run.kind == SKALD_WORK_WAIT && state == SKALD_STEP_PARKED)
+        if (world->plan.steps[i].run.kind == SKALD_WORK_WAIT && state == SKALD_STEP_HANDED_OVER)
             request(world, SKALD_EVENT_SKIP, i);
         else if (random_chance(&world->random, 40))
             resolve(world, i);

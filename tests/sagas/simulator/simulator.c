@@ -159,7 +159,7 @@ static bool has_task(const sim_world *world)
 {
     for (uint8_t i = 0; i < world->plan.step_count; i++) {
         const uint8_t state = world->saga.steps[i].state;
-        if (state == SKALD_STEP_PARKED || state == SKALD_STEP_UNDO_PARKED)
+        if (state == SKALD_STEP_HANDED_OVER || state == SKALD_STEP_UNDO_HANDED_OVER)
             return true;
     }
     return false;
