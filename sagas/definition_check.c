@@ -97,8 +97,8 @@ static void sleeps_check(skald_check *check)
         return;
     char all[32];
     char deadline[32];
-    skald_text_duration(&(skald_text){all, sizeof all, 0}, check->slept_ms);
-    skald_text_duration(&(skald_text){deadline, sizeof deadline, 0}, deadline_ms);
+    skald_text_duration(&(skald_text_out){all, sizeof all, 0}, check->slept_ms);
+    skald_text_duration(&(skald_text_out){deadline, sizeof deadline, 0}, deadline_ms);
     skald_check_tell(check,
                      "its steps sleep for %s together and its deadline is after %s: sleep less or "
                      "raise .deadline_ms",

@@ -25,7 +25,7 @@ bool skald_check_is_name(const char *name)
 
 static bool is_type(const char *type)
 {
-    if (type[0] == '\0' || strlen(type) > SKALD_TYPE_SIZE_MAX)
+    if (type[0] == '\0' || strlen(type) > SKALD_STEP_TYPE_SIZE_MAX)
         return false;
     for (const char *c = type; *c != '\0'; c++) {
         const bool fits = is_lower_or_digit(*c) || (*c >= 'A' && *c <= 'Z') || *c == '.' ||
@@ -76,7 +76,7 @@ static void type_check(skald_check *check, const role *r, const char *type)
         skald_check_tell(check,
                          "the %s of step \"%s\" names \"%.40s\": letters, digits, '.', '_' and '-' "
                          "only, no more than %u",
-                         r->called, skald_check_name(r->step), type, SKALD_TYPE_SIZE_MAX);
+                         r->called, skald_check_name(r->step), type, SKALD_STEP_TYPE_SIZE_MAX);
 }
 
 static void command_check(skald_check *check, const role *r)
@@ -156,30 +156,37 @@ static void timeout_check(skald_check *check, const role *r)
 static void duration_check(skald_check *check, const role *r)
 {
     const skald_work *work = r->work;
-    if (work->timeout_ms > SKALD_DURATION_MS_MAX || work->sleep_ms > SKALD_DURATION_MS_MAX ||
-        work->retry.for_ms > SKALD_DURATION_MS_MAX)
+    if (work->timeout_ms > SKALD_DURATION_MS_MAX || work->sleep_ms > SKALD_DURATION_MS_MAX)
         skald_check_tell(check,
                          "the %s of step \"%s\" has a time of more than ten years: times are in "
-                         "milliseconds, so shorten .timeout_ms, .sleep_ms or .retry.for_ms",
+                         "milliseconds, so shorten .timeout_ms or .sleep_ms",
                          r->called, skald_check_name(r->step));
+}
+
+/* What the schedule says; one with a mistake, which is told, says nothing. */
+static skald_retry retry_read(const skald_work *work)
+{
+    skald_retry retry = {0};
+    if (work->retry != NULL && skald_retry_parse(&retry, work->retry, NULL) != SKALD_OK)
+        return (skald_retry){0};
+    return retry;
 }
 
 static void retry_check(skald_check *check, const role *r)
 {
-    const skald_retry *retry = &r->work->retry;
     const char *name = skald_check_name(r->step);
     const bool again = r->work->on_timeout == SKALD_TIMEOUT_DEFAULT ||
                        r->work->on_timeout == SKALD_TIMEOUT_RETRIES;
-    if (retry->for_ms != 0 && r->work->timeout_ms >= retry->for_ms && again)
+    skald_retry retry = {0};
+    skald_error error = {0};
+    if (r->work->retry != NULL && skald_retry_parse(&retry, r->work->retry, &error) != SKALD_OK) {
+        skald_check_tell(check, "the %s of step \"%s\": %s", r->called, name, error.text);
+        return;
+    }
+    if (retry.for_ms != 0 && r->work->timeout_ms >= retry.for_ms && again)
         skald_check_tell(check,
                          "the %s of step \"%s\" is tried for no longer than one attempt may take: "
-                         "raise .retry.for_ms or lower .timeout_ms",
-                         r->called, name);
-    if (retry->backoff.delay_ms_max != 0 &&
-        retry->backoff.delay_ms_min > retry->backoff.delay_ms_max)
-        skald_check_tell(check,
-                         "the %s of step \"%s\" has a smallest delay above its largest: exchange "
-                         ".delay_ms_min and .delay_ms_max",
+                         "lengthen the \"for\" of .retry or lower .timeout_ms",
                          r->called, name);
 }
 
@@ -209,8 +216,8 @@ static void longer_than_deadline(skald_check *check, const skald_step *step, uin
         return;
     char long_one[32];
     char deadline[32];
-    skald_text_duration(&(skald_text){long_one, sizeof long_one, 0}, ms);
-    skald_text_duration(&(skald_text){deadline, sizeof deadline, 0}, deadline_ms);
+    skald_text_duration(&(skald_text_out){long_one, sizeof long_one, 0}, ms);
+    skald_text_duration(&(skald_text_out){deadline, sizeof deadline, 0}, deadline_ms);
     skald_check_tell(check,
                      "step \"%s\" %s %s and the deadline of the saga is after %s: shorten it or "
                      "raise .deadline_ms",
@@ -230,7 +237,7 @@ static void run_check(skald_check *check, const skald_step *step)
     if (check->pivot != NULL)
         return;
     longer_than_deadline(check, step, step->run.timeout_ms, "has a timeout of");
-    longer_than_deadline(check, step, step->run.retry.for_ms, "is tried again for");
+    longer_than_deadline(check, step, retry_read(&step->run).for_ms, "is tried again for");
 }
 
 /* ---- the undo ---- */
@@ -304,10 +311,10 @@ static void retriable_check(skald_check *check, const skald_step *step)
             "step \"%s\" turns back after a timeout and stands behind the pivot "
             "\"%s\": say .on_timeout = SKALD_TIMEOUT_RETRIES or SKALD_TIMEOUT_CONTINUES",
             name, pivot);
-    if (step->run.retry.attempts_max == 1)
+    if (retry_read(&step->run).attempts_max == 1)
         skald_check_tell(check,
                          "step \"%s\" is tried only once and stands behind the pivot \"%s\": it is "
-                         "owed, so raise .retry.attempts_max",
+                         "owed, so let .retry say more",
                          name, pivot);
 }
 

@@ -3,7 +3,7 @@
 
 #include "words.h"
 
-void skald_diagram_work(skald_text *text, const skald_work *work, const skald_plan_work *planned)
+void skald_diagram_work(skald_text_out *text, const skald_work *work, const skald_plan_work *planned)
 {
     switch (planned->kind) {
     case SKALD_WORK_COMMAND:

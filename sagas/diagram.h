@@ -19,7 +19,7 @@ size_t skald_diagram_saga_phases(char *out, size_t size);
 /* ---- what the pictures share ---- */
 
 /* "shop.v1.ReserveItems to inventory, 30 s", "activity", "wait for Approved". */
-void skald_diagram_work(skald_text *text, const skald_work *work, const skald_plan_work *planned);
+void skald_diagram_work(skald_text_out *text, const skald_work *work, const skald_plan_work *planned);
 
 /* How a state is shown: "idle", "active", "done", "undone", "person". */
 const char *skald_diagram_look(uint8_t state);

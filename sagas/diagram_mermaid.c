@@ -6,7 +6,7 @@
 typedef struct picture {
     const skald_plan *plan;
     const skald_saga *saga;
-    skald_text text;
+    skald_text_out text;
 } picture;
 
 static void indent(picture *p, uint8_t step)

@@ -14,13 +14,13 @@ typedef struct table {
 } table;
 
 /* Mermaid takes '-' in a name for the beginning of an arrow. */
-static void state_add(skald_text *text, const table *t, uint8_t state)
+static void state_add(skald_text_out *text, const table *t, uint8_t state)
 {
     for (const char *c = t->state_words(state); *c != '\0'; c++)
         skald_text_add(text, "%c", *c == '-' ? '_' : *c);
 }
 
-static void inputs_add(skald_text *text, const table *t, uint32_t on)
+static void inputs_add(skald_text_out *text, const table *t, uint32_t on)
 {
     bool first = true;
     for (uint8_t i = 0; i < t->input_count; i++) {
@@ -31,7 +31,7 @@ static void inputs_add(skald_text *text, const table *t, uint32_t on)
     }
 }
 
-static void line_add(skald_text *text, const table *t, const skald_transition *row, uint8_t from)
+static void line_add(skald_text_out *text, const table *t, const skald_transition *row, uint8_t from)
 {
     skald_text_add(text, "    ");
     state_add(text, t, from);
@@ -46,7 +46,7 @@ static void line_add(skald_text *text, const table *t, const skald_transition *r
 
 static size_t table_write(const table *t, char *out, size_t size)
 {
-    skald_text text = {out, size, 0};
+    skald_text_out text = {out, size, 0};
     skald_text_add(&text, "stateDiagram-v2\n");
     for (size_t i = 0; i < t->row_count; i++) {
         for (uint8_t from = 0; from < t->state_count; from++) {

@@ -14,7 +14,7 @@ typedef struct extent {
 typedef struct picture {
     const skald_plan *plan;
     const skald_saga *saga;
-    skald_text text;
+    skald_text_out text;
 } picture;
 
 /* ---- how much room ---- */

@@ -121,10 +121,10 @@ static uint64_t random_for(const skald_machine *machine, uint8_t step)
 void skald_effect_rest(skald_machine *machine, uint8_t step, const char *why)
 {
     skald_saga_step *at = skald_machine_at(machine, step);
-    const skald_backoff *backoff = &skald_machine_plan(machine, step)->run.retry.backoff;
+    const skald_retry *retry = &skald_machine_plan(machine, step)->run.retry;
     skald_effect_doubt(machine, step, why);
     at->due_ms = skald_machine_now(machine) +
-                 skald_backoff_delay_ms(backoff, at->attempts, random_for(machine, step));
+                 skald_machine_rest_ms(retry, at->attempts, random_for(machine, step));
 }
 
 void skald_effect_know(skald_machine *machine, uint8_t step, const char *why)

@@ -80,10 +80,10 @@ void skald_effect_undo_abandon(skald_machine *machine, uint8_t step, const char 
 void skald_effect_undo_rest(skald_machine *machine, uint8_t step, const char *why)
 {
     skald_saga_step *at = skald_machine_at(machine, step);
-    const skald_backoff *backoff = &skald_machine_plan(machine, step)->undo.retry.backoff;
+    const skald_retry *retry = &skald_machine_plan(machine, step)->undo.retry;
     skald_effect_undo_abandon(machine, step, why);
     at->due_ms = skald_machine_now(machine) +
-                 skald_backoff_delay_ms(backoff, at->attempts, machine->event->random);
+                 skald_machine_rest_ms(retry, at->attempts, machine->event->random);
 }
 
 void skald_effect_undo_finish(skald_machine *machine, uint8_t step, const char *why)

@@ -3,6 +3,7 @@
 #include "machine.h"
 
 #include <assert.h>
+#include <skald/backoff.h>
 #include <string.h>
 
 #include "machine_inside.h"
@@ -108,6 +109,20 @@ skald_saga_action *skald_machine_act(skald_machine *machine, skald_saga_action_k
     skald_saga_action *action = &decision->actions[decision->action_count++];
     *action = (skald_saga_action){.kind = kind, .operation = operation};
     return action;
+}
+
+static uint32_t backoff_ms(uint64_t ms)
+{
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+int64_t skald_machine_rest_ms(const skald_retry *retry, uint32_t attempts, uint64_t random)
+{
+    if (attempts <= retry->at_once)
+        return 0;
+    const skald_backoff backoff = {backoff_ms(retry->delay_ms_min),
+                                   backoff_ms(retry->delay_ms_max)};
+    return skald_backoff_delay_ms(&backoff, attempts - retry->at_once, random);
 }
 
 static void change_note(skald_machine *machine, skald_saga_change change)

@@ -68,6 +68,9 @@ void skald_on_time(skald_machine *machine);
 void skald_on_signal(skald_machine *machine);
 void skald_on_request(skald_machine *machine);
 
+/* How long to rest after this many attempts. */
+int64_t skald_machine_rest_ms(const skald_retry *retry, uint32_t attempts, uint64_t random);
+
 /* The earliest moment at which time alone moves the saga, or 0. */
 int64_t skald_saga_due(const skald_plan *plan, const skald_saga *saga);
 

@@ -8,7 +8,7 @@
 size_t skald_operation_key(const skald_plan *plan, const char *saga_id, skald_operation operation,
                            char *out, size_t size)
 {
-    skald_text text = {out, size, 0};
+    skald_text_out text = {out, size, 0};
     skald_text_add(&text, "%s/%s/%s.%u", saga_id, plan->steps[operation.step].step->name,
                    operation.direction == SKALD_UNDO ? "undo" : "run", operation.round);
     return text.length;

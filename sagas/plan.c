@@ -4,13 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum {
-    TIMEOUT_MS_DEFAULT = 60 * 1000,
-    ATTEMPTS_MAX_DEFAULT = 10,
-    OWED_FOR_MS_DEFAULT = 72 * 3600 * 1000,
-    OWED_DELAY_MS_MIN_DEFAULT = 1000,
-    OWED_DELAY_MS_MAX_DEFAULT = 3600 * 1000,
-};
+enum { TIMEOUT_MS_DEFAULT = 60 * 1000 };
+
+static const char RETRY_DEFAULT[] = "50ms..30s, 10 times";
+static const char OWED_RETRY_DEFAULT[] = "1s..1h for 72h";
 
 size_t skald_work_kinds_set(const skald_work *work)
 {
@@ -57,21 +54,15 @@ static skald_timeout_meaning meaning_of(const skald_work *work, skald_work_kind 
     return patient ? SKALD_TIMEOUT_COMPENSATES : SKALD_TIMEOUT_RETRIES;
 }
 
-/* A limit that the user sets stands alone: three attempts are three attempts, however long they
- * take.
- */
+/* The definition has no mistakes, so the schedule has none. */
 static skald_retry retry_of(const skald_work *work, bool owed)
 {
-    skald_retry retry = work->retry;
-    const bool unlimited = retry.attempts_max == 0 && retry.for_ms == 0;
-    if (unlimited && owed)
-        retry.for_ms = OWED_FOR_MS_DEFAULT;
-    if (unlimited && !owed)
-        retry.attempts_max = ATTEMPTS_MAX_DEFAULT;
-    if (owed && retry.backoff.delay_ms_min == 0)
-        retry.backoff.delay_ms_min = OWED_DELAY_MS_MIN_DEFAULT;
-    if (owed && retry.backoff.delay_ms_max == 0)
-        retry.backoff.delay_ms_max = OWED_DELAY_MS_MAX_DEFAULT;
+    skald_retry retry = {0};
+    const char *words = work->retry != NULL ? work->retry
+                        : owed              ? OWED_RETRY_DEFAULT
+                                            : RETRY_DEFAULT;
+    const skald_status status = skald_retry_parse(&retry, words, NULL);
+    assert(status == SKALD_OK);
     return retry;
 }
 

@@ -69,7 +69,8 @@ skald_saga_future skald_saga_future_of(const skald_plan *plan, const skald_saga 
     return future;
 }
 
-static void until_add(skald_text *text, const skald_saga *saga, int64_t due_ms, const char *word)
+static void until_add(skald_text_out *text, const skald_saga *saga, int64_t due_ms,
+                      const char *word)
 {
     if (due_ms == 0)
         return;
@@ -86,7 +87,7 @@ size_t skald_saga_future_words(const skald_plan *plan, const skald_saga *saga, c
                                size_t size)
 {
     const skald_saga_future future = skald_saga_future_of(plan, saga);
-    skald_text text = {out, size, 0};
+    skald_text_out text = {out, size, 0};
     if (size > 0)
         out[0] = '\0';
     if (future.step != SKALD_STEP_NONE)

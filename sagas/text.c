@@ -13,7 +13,7 @@ enum {
     DAY_MS = 24 * HOUR_MS
 };
 
-void skald_text_add(skald_text *text, const char *format, ...)
+void skald_text_add(skald_text_out *text, const char *format, ...)
 {
     const size_t at = text->length < text->size ? text->length : text->size;
     va_list arguments;
@@ -25,14 +25,14 @@ void skald_text_add(skald_text *text, const char *format, ...)
     text->length += (size_t)added;
 }
 
-void skald_text_pad(skald_text *text, size_t start, size_t column)
+void skald_text_pad(skald_text_out *text, size_t start, size_t column)
 {
     do
         skald_text_add(text, " ");
     while (text->length < start + column);
 }
 
-void skald_text_time(skald_text *text, int64_t since_ms, int64_t time_ms)
+void skald_text_time(skald_text_out *text, int64_t since_ms, int64_t time_ms)
 {
     const int64_t days = time_ms / DAY_MS - since_ms / DAY_MS;
     const int64_t ms = ((time_ms % DAY_MS) + DAY_MS) % DAY_MS;
@@ -42,7 +42,7 @@ void skald_text_time(skald_text *text, int64_t since_ms, int64_t time_ms)
                    ms % HOUR_MS / MINUTE_MS, ms % MINUTE_MS / SECOND_MS, ms % SECOND_MS);
 }
 
-void skald_text_duration(skald_text *text, uint64_t duration_ms)
+void skald_text_duration(skald_text_out *text, uint64_t duration_ms)
 {
     static const struct {
         uint64_t ms;

@@ -7,7 +7,8 @@
 
 enum { NAME_COLUMNS = 18, CHANGE_COLUMNS = 28 };
 
-static void head_add(skald_text *text, const skald_plan *plan, const skald_saga *saga, uint8_t step)
+static void head_add(skald_text_out *text, const skald_plan *plan, const skald_saga *saga,
+                     uint8_t step)
 {
     const bool started = saga->started_ms != 0;
     skald_text_time(text, started ? saga->started_ms : saga->last_ms, saga->last_ms);
@@ -21,7 +22,7 @@ static void head_add(skald_text *text, const skald_plan *plan, const skald_saga 
 size_t skald_transcript_change(const skald_plan *plan, const skald_saga *saga,
                                const skald_saga_change *change, char *out, size_t size)
 {
-    skald_text text = {out, size, 0};
+    skald_text_out text = {out, size, 0};
     const bool whole = change->step == SKALD_STEP_NONE;
     const char *from =
         whole ? skald_saga_phase_words(change->from) : skald_step_state_words(change->from);
@@ -42,7 +43,8 @@ size_t skald_transcript_change(const skald_plan *plan, const skald_saga *saga,
     return text.length;
 }
 
-static void details_add(skald_text *text, const skald_saga *saga, const skald_saga_action *action)
+static void details_add(skald_text_out *text, const skald_saga *saga,
+                        const skald_saga_action *action)
 {
     if (action->operation.direction == SKALD_UNDO)
         skald_text_add(text, " of the undo");
@@ -67,7 +69,7 @@ static void details_add(skald_text *text, const skald_saga *saga, const skald_sa
 size_t skald_transcript_action(const skald_plan *plan, const skald_saga *saga,
                                const skald_saga_action *action, char *out, size_t size)
 {
-    skald_text text = {out, size, 0};
+    skald_text_out text = {out, size, 0};
     head_add(&text, plan, saga, action->operation.step);
     skald_text_add(&text, "=> %s", skald_saga_action_words(action->kind));
     details_add(&text, saga, action);

@@ -3,7 +3,7 @@
 
 #include "plan.h"
 
-static skald_status code(skald_step_context *context)
+static skald_status code(struct skald_context *context)
 {
     (void)context;
     return SKALD_OK;
@@ -158,12 +158,11 @@ static void test_timeouts_and_retries_fit_each_other(void **state)
     assert_mistake(
         (skald_step){.name = "pay", .run = {.local = code, .on_timeout = SKALD_TIMEOUT_CONTINUES}},
         "a local step that ran out of time is not done");
-    assert_mistake(
-        (skald_step){.name = "pay",
-                     .run = {.activity = code, .timeout_ms = 5000, .retry.for_ms = 5000}},
-        "is tried for no longer than one attempt may take");
-    assert_mistake((skald_step){.name = "pay", .run = {.activity = code, .retry.backoff = {10, 5}}},
-                   "a smallest delay above its largest");
+    assert_mistake((skald_step){.name = "pay",
+                                .run = {.activity = code, .timeout_ms = 5000, .retry = "for 5s"}},
+                   "is tried for no longer than one attempt may take");
+    assert_mistake((skald_step){.name = "pay", .run = {.activity = code, .retry = "10s..5s"}},
+                   "the run of step \"pay\": retry schedule \"10s..5s\"");
 }
 
 static void test_no_time_is_longer_than_ten_years(void **state)
@@ -189,7 +188,7 @@ static void test_nothing_outlasts_the_deadline(void **state)
     assert_contains(
         check(&slow, 1, 60000).text,
         "step \"pay\" has a timeout of 90 s and the deadline of the saga is after 1 min");
-    const skald_step stubborn = {.name = "pay", .run = {.activity = code, .retry.for_ms = 7200000}};
+    const skald_step stubborn = {.name = "pay", .run = {.activity = code, .retry = "for 2h"}};
     assert_contains(check(&stubborn, 1, 3600000).text,
                     "is tried again for 2 h and the deadline of the saga is after 1 h");
     const skald_step naps[] = {{.name = "one", .run.sleep_ms = 40000},
@@ -241,7 +240,7 @@ static void test_what_stands_behind_the_pivot_is_retried_and_never_undone(void *
     assert_mistake_behind_pivot((skald_step){.name = "ship", .run.local = code, .undo.local = code},
                                 "step \"ship\" has an undo and stands behind the pivot \"pay\"");
     assert_mistake_behind_pivot(
-        (skald_step){.name = "ship", .run = {.activity = code, .retry.attempts_max = 1}},
+        (skald_step){.name = "ship", .run = {.activity = code, .retry = "never"}},
         "step \"ship\" is tried only once and stands behind the pivot");
     assert_mistake_behind_pivot(
         (skald_step){.name = "ship",
@@ -319,7 +318,7 @@ static void test_all_mistakes_are_told_at_once(void **state)
          .pivot = true,
          .undo.local = code},
         {.name = "ship",
-         .run = {.activity = code, .retry.attempts_max = 1},
+         .run = {.activity = code, .retry = "never"},
          .undo.local = code,
          .pivot = true},
     };
@@ -349,7 +348,7 @@ static void test_fingerprint_tells_plans_apart_and_not_tunings(void **state)
     const uint64_t base = fingerprint(&plain, 1);
     skald_step other = plain;
     other.run.timeout_ms = 5;
-    other.run.retry.attempts_max = 3;
+    other.run.retry = "3 times";
     other.give_up = SKALD_GIVE_UP_ASKS_PERSON;
     assert_true(fingerprint(&other, 1) == base);
     const skald_step different[] = {

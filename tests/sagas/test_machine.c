@@ -9,7 +9,7 @@
 
 enum { WIDE = SKALD_STEPS_MAX - 1 };
 
-static skald_status code(skald_step_context *context)
+static skald_status code(struct skald_context *context)
 {
     (void)context;
     return SKALD_OK;
@@ -151,7 +151,7 @@ static void test_plan_fills_in_what_a_definition_leaves_out(void **state)
     (void)state;
     const skald_step steps[] = {
         {.name = "before", .run.activity = code, .undo.activity = code},
-        {.name = "few", .run = {.activity = code, .retry.attempts_max = 2}},
+        {.name = "few", .run = {.activity = code, .retry = "50ms..30s, 2 times"}},
         {.name = "pivot", .run.local = code, .pivot = true},
         {.name = "behind", .run = {.activity = code, .timeout_ms = 5000}},
     };
@@ -164,7 +164,7 @@ static void test_plan_fills_in_what_a_definition_leaves_out(void **state)
     assert_int_equal(plan.steps[0].run.retry.attempts_max, 10);
     assert_int_equal(plan.steps[0].undo.retry.for_ms, 72 * 3600 * 1000);
     assert_int_equal(plan.steps[0].undo.retry.attempts_max, 0);
-    assert_int_equal(plan.steps[0].undo.retry.backoff.delay_ms_max, 3600 * 1000);
+    assert_int_equal(plan.steps[0].undo.retry.delay_ms_max, 3600 * 1000);
     assert_int_equal(plan.steps[1].run.retry.attempts_max, 2);
     assert_int_equal(plan.steps[1].run.retry.for_ms, 0);
     assert_false(plan.steps[2].after_pivot);

@@ -6,7 +6,7 @@
  *          .run = {.participant = "inventory", .command = "shop.v1.ReserveItems"},
  *          .undo = {.participant = "inventory", .command = "shop.v1.ReleaseItems"}},
  *         {.name = "charge-card",
- *          .run = {.activity = charge_card, .verify = find_charge, .timeout_ms = 30000},
+ *          .run = {.activity = charge_card, .verify = find_charge, .retry = "1s..1h for 72h"},
  *          .undo = {.activity = refund_card}},
  *         {.name = "confirm-order", .run.local = confirm_order, .pivot = true},
  *         {.name = "send-mail", .run.activity = send_mail},
@@ -21,7 +21,7 @@
 #define SKALD_SAGA_H
 
 #include <skald/api.h>
-#include <skald/backoff.h>
+#include <skald/retry.h>
 #include <skald/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,19 +35,18 @@ extern "C" {
 #define SKALD_STEPS_NESTING_MAX 4u    /* groups within groups */
 #define SKALD_CHILDREN_NESTING_MAX 8u /* children of children */
 #define SKALD_NAME_SIZE_MAX 63u       /* of a step, a definition or a participant */
-#define SKALD_TYPE_SIZE_MAX 127u      /* of a command or an event */
+#define SKALD_STEP_TYPE_SIZE_MAX 127u /* of a command or an event */
 
 #define SKALD_DURATION_MS_MAX (3650ull * 24 * 3600 * 1000) /* ten years */
 
 typedef struct skald_step skald_step;
 typedef struct skald_definition skald_definition;
 
-/* What the user's code is given: the saga's state, the message in hand, the transaction, the keys.
- * Made by the runtime; nothing in a definition looks inside. */
-typedef struct skald_step_context skald_step_context;
+struct skald_context; /* of <skald/context.h> */
 
-/* The user's code of a step. Called by the runtime only, never while a decision is made. */
-typedef skald_status skald_step_function(skald_step_context *context);
+/* The user's code of a step: as in a handler or an activity, with the saga's state besides. Called
+ * by the runtime only, never while a decision is made. */
+typedef skald_status skald_step_function(struct skald_context *context);
 
 /* Is the step needed? A pure function of the saga's state. The runtime asks it and tells the
  * machine the answer as an event, so that a recorded history needs no user code to be decided
@@ -67,16 +66,6 @@ typedef enum skald_give_up {
     SKALD_GIVE_UP_COMPENSATES,
     SKALD_GIVE_UP_ASKS_PERSON,
 } skald_give_up;
-
-/* How often, and for how long since the first attempt, a failure is tried again; a limit that is
- * set stands alone. Zero takes the default: up to the pivot 10 attempts; for everything that is
- * owed, which is every step behind the pivot and every undo, 72 hours with pauses of up to an hour.
- * Then the saga turns back, or a person decides where it cannot. */
-typedef struct skald_retry {
-    skald_backoff backoff;
-    uint32_t attempts_max;
-    uint64_t for_ms;
-} skald_retry;
 
 typedef struct skald_steps {
     const skald_step *list;
@@ -105,7 +94,11 @@ typedef struct skald_work {
         *verify; /* of an activity: asks the outside world what came of an attempt */
     skald_step_function *compose; /* of a command or a child: writes the message or the input */
     skald_step_function *accept;  /* takes the reply, result, event or outcome into the state */
-    skald_retry retry;
+    /* How often a failure is tried again, and for how long since the first attempt: a schedule in
+     * words, see <skald/retry.h>. Up to the pivot it is "50ms..30s, 10 times" by default; for
+     * everything that is owed, which is every step after the pivot and every undo, "1s..1h for
+     * 72h", then a person. */
+    const char *retry;
     uint64_t timeout_ms; /* of one attempt; default one minute; a wait must say, a child need not */
     skald_timeout_meaning on_timeout;
 } skald_work;

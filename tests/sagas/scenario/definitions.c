@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static skald_status code(skald_step_context *context)
+static skald_status code(struct skald_context *context)
 {
     (void)context;
     return SKALD_OK;
@@ -15,10 +15,7 @@ static bool condition(const void *state, size_t state_size)
     return state == NULL || state_size > 0;
 }
 
-#define THREE_TIMES                                                                                \
-    {                                                                                              \
-        .backoff = {.delay_ms_min = 2000, .delay_ms_max = 60000}, .attempts_max = 3                \
-    }
+#define THREE_TIMES "2s..1m, 3 times"
 
 /* ---- a checkout ---- */
 
@@ -62,7 +59,7 @@ static const skald_step transfer_steps[] = {
      .run = {.wait_for = "ReceiptRead",
              .timeout_ms = 60000,
              .on_timeout = SKALD_TIMEOUT_RETRIES,
-             .retry = {.attempts_max = 2}}},
+             .retry = "50ms..30s, 2 times"}},
 };
 static const skald_definition transfer = {
     .name = "transfer", .version = 1, .steps = SKALD_STEPS(transfer_steps)};
@@ -87,7 +84,7 @@ static const skald_step trip_branches[] = {
 static const skald_step trip_steps[] = {
     {.name = "quote", .run.local = code, .repeatable = true},
     {.name = "book", .run.parallel = SKALD_STEPS(trip_branches)},
-    {.name = "tell", .run = {.local = code, .retry = {.attempts_max = 1}}},
+    {.name = "tell", .run = {.local = code, .retry = "never"}},
 };
 static const skald_definition trip = {
     .name = "trip", .version = 1, .steps = SKALD_STEPS(trip_steps)};
@@ -104,7 +101,7 @@ static const skald_step approval_steps[] = {
      .run = {.wait_for = "Signed",
              .timeout_ms = 60000,
              .on_timeout = SKALD_TIMEOUT_RETRIES,
-             .retry = {.attempts_max = 2}},
+             .retry = "50ms..30s, 2 times"},
      .give_up = SKALD_GIVE_UP_ASKS_PERSON},
     {.name = "cool-off", .run.sleep_ms = 600000},
     {.name = "archive",
@@ -142,7 +139,7 @@ static const skald_step lending_steps[] = {
      .undo = {.wait_for = "BookReturned", .accept = code, .timeout_ms = 86400000}},
     {.name = "announce", .run.local = code, .undo.sleep_ms = 60000},
     {.name = "deposit", .run.activity = code, .undo.child = &parcel},
-    {.name = "check", .run = {.local = code, .retry = {.attempts_max = 1}}},
+    {.name = "check", .run = {.local = code, .retry = "never"}},
 };
 static const skald_definition lending = {
     .name = "lending", .version = 1, .steps = SKALD_STEPS(lending_steps)};
@@ -151,7 +148,7 @@ static const skald_definition lending = {
 
 static const skald_step pair_branches[] = {
     {.name = "left", .run = {.local = code, .retry = THREE_TIMES}, .only_if = condition},
-    {.name = "right", .run = {.local = code, .retry = {.attempts_max = 1}}},
+    {.name = "right", .run = {.local = code, .retry = "never"}},
     {.name = "far", .run.child = &parcel},
 };
 static const skald_step pair_steps[] = {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static skald_status code(skald_step_context *context)
+static skald_status code(struct skald_context *context)
 {
     (void)context;
     return SKALD_OK;
@@ -29,13 +29,13 @@ typedef struct maker {
     bool after_pivot;
 } maker;
 
-static skald_retry retry_make(maker *m)
+static const char *retry_make(maker *m)
 {
-    const bool set = random_chance(m->random, 80);
-    return (skald_retry){
-        .backoff = {.delay_ms_min = 100, .delay_ms_max = 2000},
-        .attempts_max = set ? (m->after_pivot ? 2u : 1u) + random_below(m->random, 3) : 0,
-    };
+    static const char *const few[] = {"100ms..2s, 1 times", "100ms..2s, 2 times",
+                                      "100ms..2s, 3 times", "100ms..2s, 4 times"};
+    if (!random_chance(m->random, 80))
+        return m->after_pivot ? "100ms..2s for 72h" : "100ms..2s, 10 times";
+    return few[(m->after_pivot ? 1u : 0u) + random_below(m->random, 3)];
 }
 
 static skald_step_function *sometimes(maker *m)
