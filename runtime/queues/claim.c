@@ -37,19 +37,21 @@ enum {
     " AND EXISTS (SELECT FROM skald.process AS o WHERE o.id = $4::uuid"                            \
     "  AND o.expires_at > clock_timestamp()) LIMIT $2::bigint"
 
-/* What is claimed. Who is too old ends here; so much for a deadline that is not due's. */
-#define CLAIM_SET                                                                                  \
-    " UPDATE skald.job AS j SET"                                                                   \
-    " state = CASE WHEN n.expired THEN 'expired' ELSE 'running' END,"                              \
+/* What is claimed. Who is too old ends here. The rows are named by an array, so that PostgreSQL
+ * finds them by their ids: of a LIMIT that it does not know it expects a tenth of the table, and
+ * would read all of it. */
+#define CLAIM_EXPIRED "coalesce(j.expires_at <= (SELECT skald.now()), false)"
+#define CLAIM_SET(picked)                                                                          \
+    "UPDATE skald.job AS j SET"                                                                    \
+    " state = CASE WHEN " CLAIM_EXPIRED " THEN 'expired' ELSE 'running' END,"                      \
     " starts = j.starts + 1, holder = $4::uuid,"                                                   \
     " started_at = coalesce('1970-01-01 00:00:00Z'::timestamptz"                                   \
     "  + $5::bigint * interval '1 us', (SELECT skald.now())), tried_at = skald.now(),"             \
     " deadline_at = clock_timestamp() + $6::bigint * interval '1 ms',"                             \
-    " due_at = CASE WHEN n.expired THEN 'infinity' ELSE j.due_at END,"                             \
-    " ended_at = CASE WHEN n.expired THEN skald.now() END, progress = NULL, progress_note = NULL"  \
-    " FROM (SELECT o.id, coalesce(o.expires_at <= (SELECT skald.now()), false) AS expired"         \
-    "  FROM picked JOIN skald.job AS o ON o.id = picked.id) AS n"                                  \
-    " WHERE j.id = n.id RETURNING " CLAIM_COLUMNS
+    " due_at = CASE WHEN " CLAIM_EXPIRED " THEN 'infinity' ELSE j.due_at END,"                     \
+    " ended_at = CASE WHEN " CLAIM_EXPIRED " THEN skald.now() END,"                                \
+    " progress = NULL, progress_note = NULL"                                                       \
+    " WHERE j.id = ANY (ARRAY(" picked ")) RETURNING " CLAIM_COLUMNS
 
 /* Of attempts that came too early, since it was last replayed. */
 #define CLAIM_EARLY(what)                                                                          \
@@ -63,7 +65,7 @@ enum {
     "  AND a.outcome = 'lost' AND a.signal IS NOT NULL),"
 
 #define CLAIM_COLUMNS                                                                              \
-    "j.id, n.expired, j.starts, j.attempts, j.crashes, j.maybe_done," CLAIM_SUSPECT                \
+    "j.id, j.state = 'expired', j.starts, j.attempts, j.crashes, j.maybe_done," CLAIM_SUSPECT      \
     " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint," CLAIM_EARLY(          \
         "count(*)") CLAIM_EARLY("(extract(epoch FROM skald.now() - min(a.ended_at)) * "            \
                                 "1000)::bigint") " j.partition, j.published_at, j.body, "          \
@@ -162,10 +164,9 @@ static skald_status plain_claim(skald_claim *claim, skald_error *error)
         skald_integer(claim->queue->options.timeout_ms),
     };
     skald_rows *rows = NULL;
-    skald_status status =
-        skald_pipeline_query_binary(claim->queues->pipeline, SKALD_PIPELINE_NOBODY, &rows,
-                                    "WITH picked AS MATERIALIZED (" DUE_JOBS("c.id") ")" CLAIM_SET,
-                                    sizeof params / sizeof params[0], params, error);
+    skald_status status = skald_pipeline_query_binary(
+        claim->queues->pipeline, SKALD_PIPELINE_NOBODY, &rows, CLAIM_SET(DUE_JOBS("c.id")),
+        sizeof params / sizeof params[0], params, error);
     if (status == SKALD_OK)
         status = runs_fill(claim, rows, error);
     skald_rows_free(rows);
@@ -237,11 +238,11 @@ static skald_status chosen_claim(skald_claim *claim, skald_array *ids, skald_err
     skald_rows *rows = NULL;
     skald_status status = skald_pipeline_query_binary(
         claim->queues->pipeline, SKALD_PIPELINE_NOBODY, &rows,
-        "WITH picked AS MATERIALIZED (SELECT c.id FROM unnest($1) WITH ORDINALITY AS u(id, place)"
-        " JOIN skald.job AS c ON c.id = u.id WHERE NOT $3::boolean OR c.key = ''"
-        " OR ((SELECT b.id FROM skald.job AS b WHERE " KEY_BEFORE ") IS NULL"
-        "  AND (SELECT b.id FROM skald.job AS b WHERE " KEY_RUNNING ") IS NULL)"
-        " ORDER BY u.place LIMIT $2::bigint)" CLAIM_SET,
+        CLAIM_SET("SELECT c.id FROM unnest($1) WITH ORDINALITY AS u(id, place)"
+                  " JOIN skald.job AS c ON c.id = u.id WHERE NOT $3::boolean OR c.key = ''"
+                  " OR ((SELECT b.id FROM skald.job AS b WHERE " KEY_BEFORE ") IS NULL"
+                  "  AND (SELECT b.id FROM skald.job AS b WHERE " KEY_RUNNING ") IS NULL)"
+                  " ORDER BY u.place LIMIT $2::bigint"),
         sizeof params / sizeof params[0], params, error);
     if (status == SKALD_OK)
         status = runs_fill(claim, rows, error);
