@@ -9,7 +9,7 @@
  * February included (eight years without one lie around 2100). */
 #include "cron.h"
 
-#include "words.h"
+#include "scan.h"
 
 #include <assert.h>
 #include <skald/retry.h>

@@ -7,7 +7,7 @@
  * message is given up early because a wait happened to be long, and none is kept for longer. */
 #include "policy.h"
 
-#include "words.h"
+#include "scan.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -57,7 +57,12 @@ typedef struct skald_verdict {
     char why[160]; /* when dead: which bound was reached, in words */
 } skald_verdict;
 
-/* `random` is any 64 random bits. Same input, same verdict. */
+/* `random` is any 64 random bits. Same input, same verdict.
+ *
+ * A rule that fits brings its schedule, or none, then that of the failure's kind stays: `not_yet`
+ * for NOT_YET, else `retry`. Crashes and late ends count as attempts too, so "never" is never.
+ * UNDECODABLE is dead at once and its key goes on, unless a rule says otherwise. A wait is cut to
+ * the schedule's bound of time, so that the last attempt is made there. */
 skald_verdict skald_policy_decide(const skald_policy_plan *plan, const skald_failure *failure,
                                   uint64_t random);
 

@@ -1,7 +1,7 @@
 /* Schedules of retries, as people write them. */
 #include <skald/retry.h>
 
-#include "words.h"
+#include "scan.h"
 
 #include <assert.h>
 #include <string.h>

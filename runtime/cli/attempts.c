@@ -18,15 +18,16 @@ static const listing_column columns[] = {
     {"process", NULL, LISTING_TEXT},    {0},
 };
 
+/* clang-format off */
+#define ATTEMPTS_SQL \
+    "SELECT number, outcome, " SQL_TIME("started_at") ", " SQL_TIME("ended_at") \
+    ", round(extract(epoch FROM ended_at - started_at) * 1000, 3), sqlstate, signal, host, pid," \
+    " error_class, error, backtrace, process FROM skald.attempt WHERE job = $1 ORDER BY number"
+/* clang-format on */
+
 static const skald_rows *load(cli_session *session, int64_t job)
 {
-    return session_query(session,
-                         "SELECT number, outcome, " SQL_TIME("started_at") ", " SQL_TIME(
-                             "ended_at") ", round(extract(epoch FROM ended_at - started_at) *"
-                                         " 1000, 3), sqlstate, signal, host, pid, error_class,"
-                                         " error, backtrace, process FROM skald.attempt"
-                                         " WHERE job = $1 ORDER BY number",
-                         job);
+    return session_query(session, ATTEMPTS_SQL, job);
 }
 
 /* A column in which no attempt has anything is left out: most have no signal. */

@@ -16,19 +16,22 @@ static const listing_column columns[] = {
     {"detail", "DETAIL", LISTING_TEXT}, {0},
 };
 
+/* clang-format off */
+#define LIST_SQL \
+    "SELECT id, " SQL_TIME("at") ", actor, action, object, reason, detail FROM skald.audit" \
+    " WHERE ($1::bigint IS NULL OR id < $1)" \
+    " AND ($2::bigint IS NULL OR at >= to_timestamp($2 / 1e6))" \
+    " AND ($3::text IS NULL OR actor = $3) AND ($4::text IS NULL OR object = $4)" \
+    " ORDER BY id DESC LIMIT $5"
+/* clang-format on */
+
 static int list(cli_session *session, const audit_list_options *options, int64_t since_us)
 {
-    const skald_rows *rows = session_query(
-        session,
-        "SELECT id, " SQL_TIME("at") ", actor, action, object, reason, detail FROM skald.audit"
-                                     " WHERE ($1::bigint IS NULL OR id < $1)"
-                                     " AND ($2::bigint IS NULL OR at >= to_timestamp($2 / 1e6))"
-                                     " AND ($3::text IS NULL OR actor = $3)"
-                                     " AND ($4::text IS NULL OR object = $4)"
-                                     " ORDER BY id DESC LIMIT $5",
-        options->page.after > 0 ? skald_integer(options->page.after) : skald_null(),
-        options->since != NULL ? skald_integer(since_us) : skald_null(), options->actor,
-        options->object, listing_limit(&options->page));
+    const skald_rows *rows =
+        session_query(session, LIST_SQL,
+                      options->page.after > 0 ? skald_integer(options->page.after) : skald_null(),
+                      options->since != NULL ? skald_integer(since_us) : skald_null(),
+                      options->actor, options->object, listing_limit(&options->page));
     if (rows == NULL)
         return session_fail(session);
     listing_print(session, columns, rows, "Nobody has changed anything.");

@@ -80,15 +80,15 @@ static bool set_find(bulk_change *bulk, int64_t *count, char token[16])
     return true;
 }
 
+/* clang-format off */
+#define GROUPS_SQL \
+    "SELECT jobs, keys, fingerprint, subscription, " SQL_TIME("first_at") ", " SQL_TIME("last_at") \
+    ", type, error_class, sqlstate, reason FROM skald.operation_preview($1::jsonb)"
+/* clang-format on */
+
 static const skald_rows *groups_load(bulk_change *bulk)
 {
-    return session_query(&bulk->session,
-                         "SELECT jobs, keys, fingerprint, subscription, " SQL_TIME(
-                             "first_at") ", " SQL_TIME("last_at") ", type, error_class, sqlstate,"
-                                                                  " reason FROM"
-                                                                  " skald.operation_preview("
-                                                                  "$1::jsonb)",
-                         bulk->filter);
+    return session_query(&bulk->session, GROUPS_SQL, bulk->filter);
 }
 
 static int preview(bulk_change *bulk)
@@ -179,8 +179,7 @@ static int change(bulk_change *bulk)
                (long long)bulk->count);
     else
         return operation_print(&bulk->session, operation);
-    fflush(stdout);
-    fprintf(stderr, "Next: skald operation show %lld\n", (long long)operation);
+    session_hint(&bulk->session, "Next: skald operation show %lld", (long long)operation);
     return EX_OK;
 }
 

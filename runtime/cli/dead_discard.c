@@ -11,9 +11,9 @@ const skald_command skald_command_dead_discard = {
     .purpose = "give many dead jobs up for good, as one durable operation",
     .examples = "  skald dead discard --subscription email --until 7d --reason \"too old\"\n",
     .operands = "[JOB ...]",
-    .notes = "All conditions must hold. The set is frozen at once, and a process of the service\n"
-             "works it off in the order the jobs failed first; it goes on after a crash.\n"
-             "Without --yes it shows the set and asks; where nobody can answer it refuses (64).\n",
+    .notes = "All conditions must hold. The set is frozen at once, and a process of the\n"
+             "service works it off, the oldest job first; it goes on after a crash.\n"
+             "Without --yes it shows the set and asks; where nobody can answer it refuses.\n",
     .options = dead_bulk_options_table,
     .options_size = sizeof(dead_bulk_options),
     .run = run,

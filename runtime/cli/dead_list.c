@@ -25,29 +25,26 @@ static const listing_column columns[] = {
     {0},
 };
 
+/* clang-format off */
+#define LIST_SQL \
+    "SELECT fingerprint, subscription, jobs, keys, holding, " SQL_TIME("first_at") ", " \
+    SQL_TIME("last_at") ", type, sqlstate, error_class, last_job, reason FROM skald.v_dead_group" \
+    " WHERE ($1::text IS NULL OR subscription = $1) AND ($2::text IS NULL OR type = $2)" \
+    " AND ($3::bigint IS NULL OR last_at >= to_timestamp($3 / 1e6))" \
+    " ORDER BY v_dead_group.last_at DESC NULLS LAST, last_job DESC LIMIT $4"
+/* clang-format on */
+
 static int list(cli_session *session, const dead_list_options *options, int64_t since_us)
 {
-    const skald_rows *rows = session_query(
-        session,
-        "SELECT fingerprint, subscription, jobs, keys, holding, " SQL_TIME(
-            "first_at") ", " SQL_TIME("last_at") ", type, sqlstate, error_class, last_job, reason"
-                                                 " FROM skald.v_dead_group"
-                                                 " WHERE ($1::text IS NULL OR subscription = $1) "
-                                                 "AND ($2::text IS NULL OR type = $2)"
-                                                 " AND ($3::bigint IS NULL OR last_at >= "
-                                                 "to_timestamp($3 / 1e6))"
-                                                 " ORDER BY v_dead_group.last_at DESC NULLS LAST, "
-                                                 "last_job DESC LIMIT $4",
-        options->subscription, options->type,
-        options->since != NULL ? skald_integer(since_us) : skald_null(),
-        listing_limit(&options->page));
+    const skald_rows *rows =
+        session_query(session, LIST_SQL, options->subscription, options->type,
+                      options->since != NULL ? skald_integer(since_us) : skald_null(),
+                      listing_limit(&options->page));
     if (rows == NULL)
         return session_fail(session);
     listing_print(session, columns, rows, "Nothing is dead.");
-    if (session->json || skald_rows_count(rows) == 0)
-        return EX_OK;
-    fflush(stdout);
-    fputs("Next: skald dead show FINGERPRINT\n", stderr);
+    if (skald_rows_count(rows) > 0)
+        session_hint(session, "\nNext: skald dead show FINGERPRINT");
     return EX_OK;
 }
 

@@ -2,7 +2,6 @@
 #include "cli/attempts.h"
 #include "cli/body.h"
 #include "cli/listing.h"
-#include "cli/table.h"
 #include "cli/terminal.h"
 
 typedef struct dead_show_options {
@@ -12,16 +11,16 @@ typedef struct dead_show_options {
 
 static const listing_column group_columns[] = {
     {"fingerprint", NULL, LISTING_TEXT},
-    {"subscription", "Subscription", LISTING_TEXT},
-    {"type", "Type", LISTING_TEXT},
-    {"reason", "Reason", LISTING_TEXT},
-    {"error_class", "Class", LISTING_TEXT},
-    {"sqlstate", "SQLSTATE", LISTING_TEXT},
-    {"jobs", "Jobs", LISTING_COUNT},
-    {"keys", "Keys", LISTING_COUNT},
-    {"holding", "Holding", LISTING_COUNT},
-    {"first_at", "First", LISTING_TIME},
-    {"last_at", "Last", LISTING_TIME},
+    {"subscription", NULL, LISTING_TEXT},
+    {"type", NULL, LISTING_TEXT},
+    {"reason", NULL, LISTING_TEXT},
+    {"error_class", NULL, LISTING_TEXT},
+    {"sqlstate", NULL, LISTING_TEXT},
+    {"jobs", NULL, LISTING_COUNT},
+    {"keys", NULL, LISTING_COUNT},
+    {"holding", NULL, LISTING_COUNT},
+    {"first_at", NULL, LISTING_TIME},
+    {"last_at", NULL, LISTING_TIME},
     {"last_job", NULL, LISTING_ID},
     {0},
 };
@@ -39,26 +38,30 @@ static const listing_column job_columns[] = {
     {0},
 };
 
+/* clang-format off */
+#define GROUPS_SQL \
+    "SELECT fingerprint, subscription, type, reason, error_class, sqlstate, jobs, keys, holding, " \
+    SQL_TIME("first_at") ", " SQL_TIME("last_at") ", last_job FROM skald.v_dead_group" \
+    " WHERE fingerprint = $1 ORDER BY last_job DESC"
+/* clang-format on */
+
 static const skald_rows *groups_load(cli_session *session, const char *fingerprint)
 {
-    return session_query(session,
-                         "SELECT fingerprint, subscription, type, reason, error_class, sqlstate,"
-                         " jobs, keys, holding, " SQL_TIME("first_at") ", " SQL_TIME(
-                             "last_at") ", last_job FROM skald.v_dead_group"
-                                        " WHERE fingerprint = $1 ORDER BY last_job DESC",
-                         fingerprint);
+    return session_query(session, GROUPS_SQL, fingerprint);
 }
+
+/* clang-format off */
+#define JOBS_SQL \
+    "SELECT id, key, attempts, holds, " SQL_TIME("ended_at") ", message_id," \
+    " coalesce(follower, queue), reason FROM skald.job WHERE state = 'dead' AND fingerprint = $1" \
+    " AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3"
+/* clang-format on */
 
 static const skald_rows *jobs_load(cli_session *session, const char *fingerprint,
                                    const listing_page *page)
 {
-    return session_query(session,
-                         "SELECT id, key, attempts, holds, " SQL_TIME(
-                             "ended_at") ", message_id, coalesce(follower, queue), reason"
-                                         " FROM skald.job WHERE state = 'dead'"
-                                         " AND fingerprint = $1 AND ($2::bigint IS NULL OR id < $2)"
-                                         " ORDER BY id DESC LIMIT $3",
-                         fingerprint, page->after > 0 ? skald_integer(page->after) : skald_null(),
+    return session_query(session, JOBS_SQL, fingerprint,
+                         page->after > 0 ? skald_integer(page->after) : skald_null(),
                          listing_limit(page));
 }
 
@@ -107,13 +110,9 @@ static bool print_json(cli_session *session, const skald_rows *groups, const ska
 static void print_groups(cli_session *session, const skald_rows *groups)
 {
     for (uint32_t row = 0; row < skald_rows_count(groups); row++) {
-        printf("%sDead of %s%s\n", skald_terminal_bold(stdout), skald_rows_text(groups, row, 0),
+        printf("%sCause %s%s\n", skald_terminal_bold(stdout), skald_rows_text(groups, row, 0),
                skald_terminal_plain(stdout));
-        for (int i = 0; group_columns[i].name != NULL; i++) {
-            const char *value = listing_value(session, group_columns, groups, row, i);
-            if (group_columns[i].head != NULL && value != NULL && *value != '\0')
-                printf("  %-13s %s\n", group_columns[i].head, table_text(&session->arena, value));
-        }
+        listing_fields(session, group_columns, groups, row, 1);
     }
 }
 
@@ -181,7 +180,7 @@ static const skald_command_option options_table[] = {
 
 const skald_command skald_command_dead_show = {
     .name = "dead show",
-    .purpose = "explain one cause: what died of it, with the body of the newest",
+    .purpose = "explain one cause: what died of it, the newest body",
     .examples = "  skald dead show 9f3a61c2\n",
     .operands = "FINGERPRINT",
     .options = options_table,

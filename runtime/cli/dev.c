@@ -85,11 +85,14 @@ static skald_status own_or_join(dev_run *dev, skald_error *error)
 static void announce(const dev_run *dev)
 {
     FILE *out = dev->command != NULL ? stderr : stdout;
-    if (dev->options->json)
-        skald_environment_print_json(&dev->environment, out);
-    else
+    skald_json json = {.out = out};
+    if (dev->options->json) {
+        skald_environment_print_json(&dev->environment, &json);
+        skald_json_end(&json);
+    } else {
         skald_environment_banner(&dev->environment, skald_clock_ms() - dev->begun,
                                  dev->command != NULL ? dev->command[0] : NULL, out);
+    }
     fflush(out);
 }
 

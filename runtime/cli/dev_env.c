@@ -10,10 +10,13 @@ static int run(const void *options, int argc, char **argv)
     const int exit_code = dev_place_environment(&skald_command_dev_env, place, &environment);
     if (exit_code != EX_OK)
         return exit_code;
-    if (place->json)
-        skald_environment_print_json(&environment, stdout);
-    else
+    if (!place->json) {
         skald_environment_print(&environment, stdout);
+        return EX_OK;
+    }
+    skald_json json = {.out = stdout};
+    skald_environment_print_json(&environment, &json);
+    skald_json_end(&json);
     return EX_OK;
 }
 

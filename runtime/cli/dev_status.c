@@ -1,6 +1,5 @@
 /* skald dev status */
 #include "cli/dev_place.h"
-#include "cli/terminal.h"
 
 static void print_stopped(const skald_place *place, bool json)
 {
@@ -8,9 +7,14 @@ static void print_stopped(const skald_place *place, bool json)
         printf("not running  %s\n", place->directory);
         return;
     }
-    fputs("{\"running\":false,\"directory\":", stdout);
-    skald_terminal_json(stdout, place->directory);
-    puts("}");
+    skald_json out = {.out = stdout};
+    skald_json_open(&out, '{');
+    skald_json_name(&out, "running");
+    skald_json_boolean(&out, false);
+    skald_json_name(&out, "directory");
+    skald_json_text(&out, place->directory);
+    skald_json_close(&out, '}');
+    skald_json_end(&out);
 }
 
 static void print_running(const skald_environment *environment, bool json)
@@ -20,12 +24,18 @@ static void print_running(const skald_environment *environment, bool json)
         skald_environment_banner(environment, 0, NULL, stdout);
         return;
     }
-    printf("{\"running\":true,\"pid\":%d,\"directory\":",
-           (int)skald_environment_owner(environment));
-    skald_terminal_json(stdout, environment->values[SKALD_ENVIRONMENT_SKALD_DEV_DIRECTORY]);
-    fputs(",\"environment\":", stdout);
-    skald_environment_print_json(environment, stdout);
-    puts("}");
+    skald_json out = {.out = stdout};
+    skald_json_open(&out, '{');
+    skald_json_name(&out, "running");
+    skald_json_boolean(&out, true);
+    skald_json_name(&out, "pid");
+    skald_json_integer(&out, skald_environment_owner(environment));
+    skald_json_name(&out, "directory");
+    skald_json_text(&out, environment->values[SKALD_ENVIRONMENT_SKALD_DEV_DIRECTORY]);
+    skald_json_name(&out, "environment");
+    skald_environment_print_json(environment, &out);
+    skald_json_close(&out, '}');
+    skald_json_end(&out);
 }
 
 static int run(const void *options, int argc, char **argv)

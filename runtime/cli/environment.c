@@ -159,14 +159,14 @@ void skald_environment_print(const skald_environment *environment, FILE *out)
             fprintf(out, "export %s='%s'\n", names[key], environment->values[key]);
 }
 
-void skald_environment_print_json(const skald_environment *environment, FILE *out)
+void skald_environment_print_json(const skald_environment *environment, skald_json *json)
 {
-    fputc('{', out);
+    skald_json_open(json, '{');
     for (size_t key = 0; key < SKALD_ENVIRONMENT_COUNT; key++) {
-        fprintf(out, "%s\"%s\":", key > 0 ? "," : "", names[key]);
-        skald_terminal_json(out, environment->values[key]);
+        skald_json_name(json, names[key]);
+        skald_json_text(json, environment->values[key]);
     }
-    fputs("}\n", out);
+    skald_json_close(json, '}');
 }
 
 /* NATS's address without its token, for people to see. */

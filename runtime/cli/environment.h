@@ -4,6 +4,7 @@
 #define SKALD_CLI_ENVIRONMENT_H
 
 #include "servers/servers.h"
+#include "json/write.h"
 
 #include <stdio.h>
 
@@ -51,9 +52,9 @@ void skald_environment_clear(void);
 /* Sets this process's environment, and puts the folder of `skald` first in PATH. */
 void skald_environment_export(const skald_environment *environment);
 
-/* As shell commands; as one JSON object. */
+/* As shell commands; as one JSON object, a value that may stand inside of others. */
 void skald_environment_print(const skald_environment *environment, FILE *out);
-void skald_environment_print_json(const skald_environment *environment, FILE *out);
+void skald_environment_print_json(const skald_environment *environment, skald_json *json);
 
 /* Where people and tools connect; the banner and JSON of `skald dev`. */
 void skald_environment_banner(const skald_environment *environment, uint64_t ready_ms,

@@ -47,11 +47,11 @@ void skald_command_overview_print(FILE *out)
                  "Usage: skald COMMAND [options]\n\n");
     for (size_t i = 0; skald_commands[i] != NULL; i++)
         fprintf(out, "  %-16s %s\n", skald_commands[i]->name, skald_commands[i]->purpose);
-    fprintf(out,
-            "\nEvery command has --help; what prints data has --json. Data goes to stdout,\n"
-            "everything else to stderr.\n\n"
-            "Exit codes: 0 done, 1 a negative answer, 64 wrong usage, 69 a server or program\n"
-            "is missing, 70 internal, 75 try again, 77 refused, 78 wrong schema or setting.\n");
+    fprintf(out, "\nEvery command has --help; what prints data has --json. Data goes to stdout,\n"
+                 "everything else to stderr.\n\n"
+                 "Exit codes: 0 done, 1 a negative answer, 2 some of many were refused, 64 wrong\n"
+                 "usage, 65 data that does not fit, 69 a server or program is missing, 70\n"
+                 "internal, 75 try again, 77 refused, 78 wrong schema or setting.\n");
 }
 
 static int run(const void *options, int argc, char **argv)

@@ -9,7 +9,7 @@ static int run(const void *options, int argc, char **argv)
 
 const skald_command skald_command_job_discard = {
     .name = "job discard",
-    .purpose = "give single jobs up for good; their rows are kept for a while",
+    .purpose = "give single jobs up for good; rows are kept for a while",
     .examples = "  skald job discard 42 --reason \"test order\"\n",
     .operands = "JOB ...",
     .notes = "Later messages of its key go on then.\n",

@@ -1,6 +1,8 @@
 /* skald job list */
 #include "cli/listing.h"
 
+#include <string.h>
+
 typedef struct job_list_options {
     session_options session;
     listing_page page;
@@ -19,9 +21,9 @@ static const listing_column columns[] = {
     {"type", "TYPE", LISTING_TEXT},
     {"key", "KEY", LISTING_TEXT},
     {"attempts", "TRIES", LISTING_COUNT},
-    {"created_at", "CREATED", LISTING_TIME},
+    {"created_at", NULL, LISTING_TIME},
     {"due_at", "DUE", LISTING_TIME},
-    {"waits_for", "WAITS FOR", LISTING_TEXT},
+    {"waits_for", "WAITS FOR", LISTING_BRIEF},
     {"reason", "REASON", LISTING_TEXT},
     {"message_id", NULL, LISTING_TEXT},
     {"follower", NULL, LISTING_TEXT},
@@ -44,8 +46,26 @@ static const listing_column columns[] = {
     {0},
 };
 
-/* Every filter that is not given is NULL, and PostgreSQL plans for the values, so those cost
- * nothing. Pages go by id, down the primary key. */
+/* Which jobs are meant is found first, down the primary key; the view, which tells what each waits
+ * for, would otherwise be asked about all. A filter that is not given is NULL, and PostgreSQL plans
+ * for the values, so it costs nothing. */
+/* clang-format off */
+#define LIST_SQL \
+    "SELECT id, state, subscription, type, key, attempts, " SQL_TIME("created_at") \
+    ", CASE WHEN state IN ('parked', 'waiting') THEN " SQL_TIME("due_at") " END, waits_for," \
+    " reason, message_id, follower, queue, position, priority, crashes, " SQL_TIME("begins_at") \
+    ", " SQL_TIME("started_at") ", " SQL_TIME("ended_at") ", " SQL_TIME("expires_at") \
+    ", progress, progress_note, error_class, sqlstate, fingerprint, holds, replaces, body_size" \
+    " FROM skald.v_job WHERE id = ANY (ARRAY(SELECT j.id FROM skald.job AS j" \
+    " WHERE ($1::bigint IS NULL OR j.id < $1)" \
+    " AND ($2::text IS NULL OR j.state = ANY (string_to_array($2, ',')))" \
+    " AND ($3::text IS NULL OR coalesce(j.follower, j.queue) = $3)" \
+    " AND ($4::text IS NULL OR j.type = $4) AND ($5::text IS NULL OR j.key = $5)" \
+    " AND ($6::text IS NULL OR j.fingerprint = $6)" \
+    " AND ($7::bigint IS NULL OR j.created_at >= to_timestamp($7 / 1e6))" \
+    " ORDER BY j.id DESC LIMIT $8)) ORDER BY id DESC"
+/* clang-format on */
+
 static int list(cli_session *session, const job_list_options *options, int64_t since_us)
 {
     const skald_param params[] = {
@@ -58,250 +78,33 @@ static int list(cli_session *session, const job_list_options *options, int64_t s
         options->since != NULL ? skald_integer(since_us) : skald_null(),
         skald_integer(listing_limit(&options->page)),
     };
-    const skald_rows *rows =
-        session_ask(session,
-                    "SELECT id, state, subscription, type, key, attempts, " SQL_TIME("created_at") ", "
-                                                                                                   "CASE WHEN state IN ('parked', 'waiting') THEN " SQL_TIME("due_at") " END, waits_for,"
-                                                                                                                                                                       " reason, message_id, follower, queue, "
-                                                                                                                                                                       "position, priority, crashes, " SQL_TIME(
-                                                                                                                                                                           "begin"
-                                                                                                                                                                           "s_at") ", " SQL_TIME("started_at") ", " SQL_TIME("ended_at") ", " SQL_TIME("expires_at") ", "
-                                                                                                                                                                                                                                                                     "pr"
-                                                                                                                                                                                                                                                                     "og"
-                                                                                                                                                                                                                                                                     "re"
-                                                                                                                                                                                                                                                                     "ss"
-                                                                                                                                                                                                                                                                     ", "
-                                                                                                                                                                                                                                                                     "pr"
-                                                                                                                                                                                                                                                                     "og"
-                                                                                                                                                                                                                                                                     "re"
-                                                                                                                                                                                                                                                                     "ss"
-                                                                                                                                                                                                                                                                     "_n"
-                                                                                                                                                                                                                                                                     "ot"
-                                                                                                                                                                                                                                                                     "e,"
-                                                                                                                                                                                                                                                                     " e"
-                                                                                                                                                                                                                                                                     "rr"
-                                                                                                                                                                                                                                                                     "or"
-                                                                                                                                                                                                                                                                     "_c"
-                                                                                                                                                                                                                                                                     "la"
-                                                                                                                                                                                                                                                                     "ss"
-                                                                                                                                                                                                                                                                     ", "
-                                                                                                                                                                                                                                                                     "sq"
-                                                                                                                                                                                                                                                                     "ls"
-                                                                                                                                                                                                                                                                     "ta"
-                                                                                                                                                                                                                                                                     "te"
-                                                                                                                                                                                                                                                                     ", "
-                                                                                                                                                                                                                                                                     "fi"
-                                                                                                                                                                                                                                                                     "ng"
-                                                                                                                                                                                                                                                                     "er"
-                                                                                                                                                                                                                                                                     "pr"
-                                                                                                                                                                                                                                                                     "in"
-                                                                                                                                                                                                                                                                     "t,"
-                                                                                                                                                                                                                                                                     " h"
-                                                                                                                                                                                                                                                                     "ol"
-                                                                                                                                                                                                                                                                     "ds"
-                                                                                                                                                                                                                                                                     ", "
-                                                                                                                                                                                                                                                                     "re"
-                                                                                                                                                                                                                                                                     "pl"
-                                                                                                                                                                                                                                                                     "ac"
-                                                                                                                                                                                                                                                                     "es"
-                                                                                                                                                                                                                                                                     ", "
-                                                                                                                                                                                                                                                                     "bo"
-                                                                                                                                                                                                                                                                     "dy"
-                                                                                                                                                                                                                                                                     "_s"
-                                                                                                                                                                                                                                                                     "iz"
-                                                                                                                                                                                                                                                                     "e "
-                                                                                                                                                                                                                                                                     "FR"
-                                                                                                                                                                                                                                                                     "OM"
-                                                                                                                                                                                                                                                                     " s"
-                                                                                                                                                                                                                                                                     "ka"
-                                                                                                                                                                                                                                                                     "ld"
-                                                                                                                                                                                                                                                                     ".v"
-                                                                                                                                                                                                                                                                     "_j"
-                                                                                                                                                                                                                                                                     "ob"
-                                                                                                                                                                                                                                                                     " W"
-                                                                                                                                                                                                                                                                     "HE"
-                                                                                                                                                                                                                                                                     "RE"
-                                                                                                                                                                                                                                                                     " ("
-                                                                                                                                                                                                                                                                     "$1"
-                                                                                                                                                                                                                                                                     "::"
-                                                                                                                                                                                                                                                                     "bi"
-                                                                                                                                                                                                                                                                     "gi"
-                                                                                                                                                                                                                                                                     "nt"
-                                                                                                                                                                                                                                                                     " I"
-                                                                                                                                                                                                                                                                     "S "
-                                                                                                                                                                                                                                                                     "NU"
-                                                                                                                                                                                                                                                                     "LL"
-                                                                                                                                                                                                                                                                     " O"
-                                                                                                                                                                                                                                                                     "R "
-                                                                                                                                                                                                                                                                     "id"
-                                                                                                                                                                                                                                                                     " <"
-                                                                                                                                                                                                                                                                     " $"
-                                                                                                                                                                                                                                                                     "1)"
-                                                                                                                                                                                                                                                                     " A"
-                                                                                                                                                                                                                                                                     "ND"
-                                                                                                                                                                                                                                                                     " ("
-                                                                                                                                                                                                                                                                     "$2"
-                                                                                                                                                                                                                                                                     "::"
-                                                                                                                                                                                                                                                                     "te"
-                                                                                                                                                                                                                                                                     "xt"
-                                                                                                                                                                                                                                                                     " I"
-                                                                                                                                                                                                                                                                     "S "
-                                                                                                                                                                                                                                                                     "NU"
-                                                                                                                                                                                                                                                                     "LL"
-                                                                                                                                                                                                                                                                     " O"
-                                                                                                                                                                                                                                                                     "R "
-                                                                                                                                                                                                                                                                     "st"
-                                                                                                                                                                                                                                                                     "at"
-                                                                                                                                                                                                                                                                     "e "
-                                                                                                                                                                                                                                                                     "= "
-                                                                                                                                                                                                                                                                     "AN"
-                                                                                                                                                                                                                                                                     "Y "
-                                                                                                                                                                                                                                                                     "(s"
-                                                                                                                                                                                                                                                                     "tr"
-                                                                                                                                                                                                                                                                     "in"
-                                                                                                                                                                                                                                                                     "g_"
-                                                                                                                                                                                                                                                                     "to"
-                                                                                                                                                                                                                                                                     "_a"
-                                                                                                                                                                                                                                                                     "rr"
-                                                                                                                                                                                                                                                                     "ay"
-                                                                                                                                                                                                                                                                     "($"
-                                                                                                                                                                                                                                                                     "2,"
-                                                                                                                                                                                                                                                                     " '"
-                                                                                                                                                                                                                                                                     ",'"
-                                                                                                                                                                                                                                                                     "))"
-                                                                                                                                                                                                                                                                     ")"
-                                                                                                                                                                                                                                                                     " A"
-                                                                                                                                                                                                                                                                     "ND"
-                                                                                                                                                                                                                                                                     " ("
-                                                                                                                                                                                                                                                                     "$3"
-                                                                                                                                                                                                                                                                     "::"
-                                                                                                                                                                                                                                                                     "te"
-                                                                                                                                                                                                                                                                     "xt"
-                                                                                                                                                                                                                                                                     " I"
-                                                                                                                                                                                                                                                                     "S "
-                                                                                                                                                                                                                                                                     "NU"
-                                                                                                                                                                                                                                                                     "LL"
-                                                                                                                                                                                                                                                                     " O"
-                                                                                                                                                                                                                                                                     "R "
-                                                                                                                                                                                                                                                                     "su"
-                                                                                                                                                                                                                                                                     "bs"
-                                                                                                                                                                                                                                                                     "cr"
-                                                                                                                                                                                                                                                                     "ip"
-                                                                                                                                                                                                                                                                     "ti"
-                                                                                                                                                                                                                                                                     "on"
-                                                                                                                                                                                                                                                                     " ="
-                                                                                                                                                                                                                                                                     " $"
-                                                                                                                                                                                                                                                                     "3)"
-                                                                                                                                                                                                                                                                     " A"
-                                                                                                                                                                                                                                                                     "ND"
-                                                                                                                                                                                                                                                                     " ("
-                                                                                                                                                                                                                                                                     "$4"
-                                                                                                                                                                                                                                                                     "::"
-                                                                                                                                                                                                                                                                     "te"
-                                                                                                                                                                                                                                                                     "xt"
-                                                                                                                                                                                                                                                                     " I"
-                                                                                                                                                                                                                                                                     "S "
-                                                                                                                                                                                                                                                                     "NU"
-                                                                                                                                                                                                                                                                     "LL"
-                                                                                                                                                                                                                                                                     " O"
-                                                                                                                                                                                                                                                                     "R "
-                                                                                                                                                                                                                                                                     "ty"
-                                                                                                                                                                                                                                                                     "pe"
-                                                                                                                                                                                                                                                                     " ="
-                                                                                                                                                                                                                                                                     " $"
-                                                                                                                                                                                                                                                                     "4)"
-                                                                                                                                                                                                                                                                     " A"
-                                                                                                                                                                                                                                                                     "ND"
-                                                                                                                                                                                                                                                                     " ("
-                                                                                                                                                                                                                                                                     "$5"
-                                                                                                                                                                                                                                                                     "::"
-                                                                                                                                                                                                                                                                     "te"
-                                                                                                                                                                                                                                                                     "xt"
-                                                                                                                                                                                                                                                                     " I"
-                                                                                                                                                                                                                                                                     "S "
-                                                                                                                                                                                                                                                                     "NU"
-                                                                                                                                                                                                                                                                     "LL"
-                                                                                                                                                                                                                                                                     " O"
-                                                                                                                                                                                                                                                                     "R "
-                                                                                                                                                                                                                                                                     "ke"
-                                                                                                                                                                                                                                                                     "y "
-                                                                                                                                                                                                                                                                     "= "
-                                                                                                                                                                                                                                                                     "$5"
-                                                                                                                                                                                                                                                                     ") "
-                                                                                                                                                                                                                                                                     "AN"
-                                                                                                                                                                                                                                                                     "D "
-                                                                                                                                                                                                                                                                     "($"
-                                                                                                                                                                                                                                                                     "6:"
-                                                                                                                                                                                                                                                                     ":t"
-                                                                                                                                                                                                                                                                     "ex"
-                                                                                                                                                                                                                                                                     "t "
-                                                                                                                                                                                                                                                                     "IS"
-                                                                                                                                                                                                                                                                     " N"
-                                                                                                                                                                                                                                                                     "UL"
-                                                                                                                                                                                                                                                                     "L "
-                                                                                                                                                                                                                                                                     "OR"
-                                                                                                                                                                                                                                                                     " f"
-                                                                                                                                                                                                                                                                     "in"
-                                                                                                                                                                                                                                                                     "ge"
-                                                                                                                                                                                                                                                                     "rp"
-                                                                                                                                                                                                                                                                     "ri"
-                                                                                                                                                                                                                                                                     "nt"
-                                                                                                                                                                                                                                                                     " ="
-                                                                                                                                                                                                                                                                     " $"
-                                                                                                                                                                                                                                                                     "6)"
-                                                                                                                                                                                                                                                                     " A"
-                                                                                                                                                                                                                                                                     "ND"
-                                                                                                                                                                                                                                                                     " ("
-                                                                                                                                                                                                                                                                     "$7"
-                                                                                                                                                                                                                                                                     "::"
-                                                                                                                                                                                                                                                                     "bi"
-                                                                                                                                                                                                                                                                     "gi"
-                                                                                                                                                                                                                                                                     "nt"
-                                                                                                                                                                                                                                                                     " I"
-                                                                                                                                                                                                                                                                     "S "
-                                                                                                                                                                                                                                                                     "NU"
-                                                                                                                                                                                                                                                                     "LL"
-                                                                                                                                                                                                                                                                     " O"
-                                                                                                                                                                                                                                                                     "R "
-                                                                                                                                                                                                                                                                     "cr"
-                                                                                                                                                                                                                                                                     "ea"
-                                                                                                                                                                                                                                                                     "te"
-                                                                                                                                                                                                                                                                     "d_"
-                                                                                                                                                                                                                                                                     "at"
-                                                                                                                                                                                                                                                                     " >"
-                                                                                                                                                                                                                                                                     "= "
-                                                                                                                                                                                                                                                                     "to"
-                                                                                                                                                                                                                                                                     "_t"
-                                                                                                                                                                                                                                                                     "im"
-                                                                                                                                                                                                                                                                     "es"
-                                                                                                                                                                                                                                                                     "ta"
-                                                                                                                                                                                                                                                                     "mp"
-                                                                                                                                                                                                                                                                     "($"
-                                                                                                                                                                                                                                                                     "7 "
-                                                                                                                                                                                                                                                                     "/ "
-                                                                                                                                                                                                                                                                     "1e"
-                                                                                                                                                                                                                                                                     "6)"
-                                                                                                                                                                                                                                                                     ")"
-                                                                                                                                                                                                                                                                     " O"
-                                                                                                                                                                                                                                                                     "RD"
-                                                                                                                                                                                                                                                                     "ER"
-                                                                                                                                                                                                                                                                     " B"
-                                                                                                                                                                                                                                                                     "Y "
-                                                                                                                                                                                                                                                                     "id"
-                                                                                                                                                                                                                                                                     " D"
-                                                                                                                                                                                                                                                                     "ES"
-                                                                                                                                                                                                                                                                     "C "
-                                                                                                                                                                                                                                                                     "LI"
-                                                                                                                                                                                                                                                                     "MI"
-                                                                                                                                                                                                                                                                     "T "
-                                                                                                                                                                                                                                                                     "$"
-                                                                                                                                                                                                                                                                     "8",
-                    sizeof params / sizeof *params, params);
+    const skald_rows *rows = session_ask(session, LIST_SQL, sizeof params / sizeof *params, params);
     if (rows == NULL)
         return session_fail(session);
     listing_print(session, columns, rows, "No such jobs.");
     listing_more(session, &options->page, rows);
     return EX_OK;
+}
+
+/* A state that there is not would just find nothing. */
+static bool states_valid(const cli_session *session, const char *states)
+{
+    static const char all[] =
+        ",parked,waiting,running,dead,done,cancelled,discarded,skipped,expired,replaced,";
+    for (const char *at = states; at != NULL;) {
+        char state[32];
+        const size_t size = strcspn(at, ",");
+        snprintf(state, sizeof state, ",%.*s,", (int)(size < 24 ? size : 24), at);
+        if (size == 0 || strstr(all, state) == NULL) {
+            session_refuse(session, EX_USAGE,
+                           "there is no state \"%s\"; \"skald help job list\" "
+                           "lists them",
+                           states);
+            return false;
+        }
+        at = at[size] == ',' ? at + size + 1 : NULL;
+    }
+    return true;
 }
 
 static int run(const void *options, int argc, char **argv)
@@ -314,6 +117,8 @@ static int run(const void *options, int argc, char **argv)
     (void)argv;
     if (!session_open(&session, &skald_command_job_list, &list_options->session, &exit_code))
         return exit_code;
+    if (!states_valid(&session, list_options->state))
+        return session_end(&session, EX_USAGE);
     if (list_options->since != NULL &&
         !session_time_read(&session, "since", list_options->since, &since_us))
         return session_end(&session, EX_USAGE);
@@ -340,7 +145,7 @@ static const skald_command_option options_table[] = {
 
 const skald_command skald_command_job_list = {
     .name = "job list",
-    .purpose = "list what waits, runs, is dead or over; the newest first",
+    .purpose = "list what waits, runs, is dead or over, newest first",
     .examples = "  skald job list --state parked,dead\n"
                 "  skald job list --subscription payments --since 1h --json\n",
     .options = options_table,

@@ -9,7 +9,7 @@ static int run(const void *options, int argc, char **argv)
 
 const skald_command skald_command_job_replay = {
     .name = "job replay",
-    .purpose = "let single jobs that failed or were given up run again, at once",
+    .purpose = "let single jobs that failed or died run again, at once",
     .examples = "  skald job replay 42 --reason \"provider is back\"\n",
     .operands = "JOB ...",
     .notes = "Its attempts are counted anew. For many at once there is \"skald dead replay\".\n",

@@ -64,169 +64,23 @@ static const listing_column columns[] = {
     {0},
 };
 
-#define JOB_SQL                                                                                                                                                                    \
-    "SELECT j.id, j.state, v.subscription, v.waits_for, j.follower, j.queue, j.type, j.key,"                                                                                       \
-    " j.message_id, j.source, j.position, j.sequence, j.partition, j.priority,"                                                                                                    \
-    " nullif(j.reason, ''), j.error_class, j.sqlstate, j.fingerprint, j.attempts, j.crashes,"                                                                                      \
-    " j.maybe_done, j.holds, j.progress, j.progress_note, j.cancel_reason, " SQL_TIME(                                                                                             \
-        "j."                                                                                                                                                                       \
-        "published_"                                                                                                                                                               \
-        "at") ","                                                                                                                                                                  \
-              " " SQL_TIME("j.created_at") ", " SQL_TIME("j.first_failed_at") ", " SQL_TIME(                                                                                       \
-                  "j."                                                                                                                                                             \
-                  "trie"                                                                                                                                                           \
-                  "d_"                                                                                                                                                             \
-                  "at") ", " SQL_TIME("j.started_at") ", " SQL_TIME("j.deadline_at") ", CASE "                                                                                     \
-                                                                                     "WHEN "                                                                                       \
-                                                                                     "j.state IN "                                                                                 \
-                                                                                     "('parked', "                                                                                 \
-                                                                                     "'waiting') "                                                                                 \
-                                                                                     "THEN"                                                                                        \
-                                                                                     " " SQL_TIME("j.due_at") " END, " SQL_TIME("j.expires_at") ", " SQL_TIME("j.ended_at") ", "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "repl" \
-                                                                                                                                                                            "aces" \
-                                                                                                                                                                            ","    \
-                                                                                                                                                                            " ("   \
-                                                                                                                                                                            "SELE" \
-                                                                                                                                                                            "CT "  \
-                                                                                                                                                                            "max(" \
-                                                                                                                                                                            "r."   \
-                                                                                                                                                                            "id) " \
-                                                                                                                                                                            "FROM" \
-                                                                                                                                                                            " ska" \
-                                                                                                                                                                            "ld."  \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "r "   \
-                                                                                                                                                                            "WHER" \
-                                                                                                                                                                            "E "   \
-                                                                                                                                                                            "r."   \
-                                                                                                                                                                            "repl" \
-                                                                                                                                                                            "aces" \
-                                                                                                                                                                            " = "  \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "id)," \
-                                                                                                                                                                            " nul" \
-                                                                                                                                                                            "lif(" \
-                                                                                                                                                                            "(SEL" \
-                                                                                                                                                                            "ECT " \
-                                                                                                                                                                            "coun" \
-                                                                                                                                                                            "t(*)" \
-                                                                                                                                                                            " FRO" \
-                                                                                                                                                                            "M "   \
-                                                                                                                                                                            "skal" \
-                                                                                                                                                                            "d."   \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "b "   \
-                                                                                                                                                                            "WHER" \
-                                                                                                                                                                            "E "   \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "foll" \
-                                                                                                                                                                            "ower" \
-                                                                                                                                                                            " = "  \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "foll" \
-                                                                                                                                                                            "ower" \
-                                                                                                                                                                            "  "   \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "part" \
-                                                                                                                                                                            "itio" \
-                                                                                                                                                                            "n = " \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "part" \
-                                                                                                                                                                            "itio" \
-                                                                                                                                                                            "n "   \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "key " \
-                                                                                                                                                                            "= "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "key " \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "posi" \
-                                                                                                                                                                            "tion" \
-                                                                                                                                                                            " > "  \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "posi" \
-                                                                                                                                                                            "tion" \
-                                                                                                                                                                            "  "   \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "(b."  \
-                                                                                                                                                                            "stat" \
-                                                                                                                                                                            "e = " \
-                                                                                                                                                                            "'par" \
-                                                                                                                                                                            "ked'" \
-                                                                                                                                                                            " OR " \
-                                                                                                                                                                            "(b."  \
-                                                                                                                                                                            "stat" \
-                                                                                                                                                                            "e = " \
-                                                                                                                                                                            "'dea" \
-                                                                                                                                                                            "d' "  \
-                                                                                                                                                                            "AND " \
-                                                                                                                                                                            "b."   \
-                                                                                                                                                                            "hold" \
-                                                                                                                                                                            "s)))" \
-                                                                                                                                                                            ", "   \
-                                                                                                                                                                            "0),"  \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "uniq" \
-                                                                                                                                                                            "ue_"  \
-                                                                                                                                                                            "key," \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "corr" \
-                                                                                                                                                                            "elat" \
-                                                                                                                                                                            "ion_" \
-                                                                                                                                                                            "id, " \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "caus" \
-                                                                                                                                                                            "atio" \
-                                                                                                                                                                            "n_"   \
-                                                                                                                                                                            "id, " \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "trac" \
-                                                                                                                                                                            "epar" \
-                                                                                                                                                                            "ent," \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "cont" \
-                                                                                                                                                                            "ent_" \
-                                                                                                                                                                            "type" \
-                                                                                                                                                                            ", "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "head" \
-                                                                                                                                                                            "ers," \
-                                                                                                                                                                            " j."  \
-                                                                                                                                                                            "resu" \
-                                                                                                                                                                            "lt_"  \
-                                                                                                                                                                            "type" \
-                                                                                                                                                                            " FRO" \
-                                                                                                                                                                            "M "   \
-                                                                                                                                                                            "skal" \
-                                                                                                                                                                            "d."   \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "j "   \
-                                                                                                                                                                            "JOIN" \
-                                                                                                                                                                            " ska" \
-                                                                                                                                                                            "ld."  \
-                                                                                                                                                                            "v_"   \
-                                                                                                                                                                            "job " \
-                                                                                                                                                                            "AS "  \
-                                                                                                                                                                            "v "   \
-                                                                                                                                                                            "ON "  \
-                                                                                                                                                                            "v."   \
-                                                                                                                                                                            "id "  \
-                                                                                                                                                                            "= "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "id "  \
-                                                                                                                                                                            "WHER" \
-                                                                                                                                                                            "E "   \
-                                                                                                                                                                            "j."   \
-                                                                                                                                                                            "id "  \
-                                                                                                                                                                            "= $1"
+/* clang-format off */
+#define JOB_SQL \
+    "SELECT j.id, j.state, v.subscription, v.waits_for, j.follower, j.queue, j.type, j.key," \
+    " j.message_id, j.source, j.position, j.sequence, j.partition, j.priority," \
+    " nullif(j.reason, ''), j.error_class, j.sqlstate, j.fingerprint, j.attempts, j.crashes," \
+    " j.maybe_done, j.holds, j.progress, j.progress_note, j.cancel_reason, " \
+    SQL_TIME("j.published_at") ", " SQL_TIME("j.created_at") ", " SQL_TIME("j.first_failed_at") \
+    ", " SQL_TIME("j.tried_at") ", " SQL_TIME("j.started_at") ", " SQL_TIME("j.deadline_at") \
+    ", CASE WHEN j.state IN ('parked', 'waiting') THEN " SQL_TIME("j.due_at") " END, " \
+    SQL_TIME("j.expires_at") ", " SQL_TIME("j.ended_at") ", j.replaces," \
+    " (SELECT max(r.id) FROM skald.job AS r WHERE r.replaces = j.id)," \
+    " nullif((SELECT count(*) FROM skald.job AS b WHERE b.follower = j.follower" \
+    "  AND b.partition = j.partition AND b.key = j.key AND b.position > j.position" \
+    "  AND (b.state = 'parked' OR (b.state = 'dead' AND b.holds))), 0)," \
+    " j.unique_key, j.correlation_id, j.causation_id, j.traceparent, j.content_type, j.headers," \
+    " j.result_type FROM skald.job AS j JOIN skald.v_job AS v ON v.id = j.id WHERE j.id = $1"
+/* clang-format on */
 
 typedef struct job_view {
     int64_t id;

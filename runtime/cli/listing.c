@@ -4,6 +4,7 @@
 
 #include "event/rfc3339.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ static void value_json(skald_json *json, listing_kind kind, const skald_rows *ro
 {
     const bool null = skald_rows_null(rows, row, column);
     const char *text = skald_rows_text(rows, row, column);
-    if (null || kind == LISTING_TEXT || kind == LISTING_ID)
+    if (null || kind == LISTING_TEXT || kind == LISTING_BRIEF || kind == LISTING_ID)
         skald_json_text(json, text);
     else if (kind == LISTING_COUNT)
         skald_json_integer(json, skald_rows_integer(rows, row, column));
@@ -55,6 +56,10 @@ const char *listing_value(cli_session *session, const listing_column *columns,
         return session_when(session, skald_rows_integer(rows, row, column));
     case LISTING_BOOLEAN:
         return skald_rows_boolean(rows, row, column) ? "yes" : NULL;
+    case LISTING_BRIEF: {
+        const char *text = skald_rows_text(rows, row, column);
+        return skald_arena_text_sized(&session->arena, text, strcspn(text, ":"));
+    }
     default:
         return skald_rows_text(rows, row, column);
     }
@@ -103,6 +108,30 @@ void listing_print(cli_session *session, const listing_column *columns, const sk
     }
 }
 
+/* "breaker_open_ms" for people: "Breaker open ms". */
+static const char *label_of(cli_session *session, const listing_column *column)
+{
+    char *label = skald_arena_text(&session->arena, column->name);
+    if (label == NULL)
+        return column->name;
+    label[0] = (char)toupper((unsigned char)label[0]);
+    for (char *at = label; *at != '\0'; at++)
+        if (*at == '_')
+            *at = ' ';
+    return label;
+}
+
+void listing_fields(cli_session *session, const listing_column *columns, const skald_rows *rows,
+                    uint32_t row, int first)
+{
+    for (int i = first; columns[i].name != NULL; i++) {
+        const char *value = listing_value(session, columns, rows, row, i);
+        if (value != NULL && *value != '\0')
+            printf("  %-16s %s\n", label_of(session, &columns[i]),
+                   table_text(&session->arena, value));
+    }
+}
+
 int64_t listing_limit(const listing_page *page)
 {
     return page->limit > 0 ? page->limit : LIMIT_DEFAULT;
@@ -111,6 +140,7 @@ int64_t listing_limit(const listing_page *page)
 void listing_more(const cli_session *session, const listing_page *page, const skald_rows *rows)
 {
     const uint32_t count = skald_rows_count(rows);
-    if (!session->json && count > 0 && count == listing_limit(page))
-        fprintf(stderr, "There may be more: add --after %s\n", skald_rows_text(rows, count - 1, 0));
+    if (count > 0 && count == listing_limit(page))
+        session_hint(session, "There may be more: add --after %s",
+                     skald_rows_text(rows, count - 1, 0));
 }

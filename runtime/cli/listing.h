@@ -11,6 +11,7 @@ typedef enum listing_kind {
     LISTING_ID,      /* 64 bits: text in JSON, so that every reader keeps it exact */
     LISTING_TIME,    /* selected with SQL_TIME; RFC 3339 in JSON */
     LISTING_BOOLEAN, /* "yes" or nothing in a table */
+    LISTING_BRIEF,   /* text; in a table only what stands before a colon */
 } listing_kind;
 
 /* One column of the query, in its order. The list ends with a column without a name. */
@@ -34,6 +35,10 @@ void listing_members(cli_session *session, const listing_column *columns, const 
 /* One value as people read it; NULL for none. */
 const char *listing_value(cli_session *session, const listing_column *columns,
                           const skald_rows *rows, uint32_t row, int column);
+
+/* One row for people, a line per column from `first` on that has a value. */
+void listing_fields(cli_session *session, const listing_column *columns, const skald_rows *rows,
+                    uint32_t row, int first);
 
 /* A moment as JSON; null when there is none. */
 void listing_time(skald_json *json, bool null, int64_t time_us);

@@ -3,6 +3,7 @@
 #include "cli/terminal.h"
 
 #include "schema/schema.h"
+#include "json/write.h"
 
 typedef struct migration_listing {
     skald_migration_entry entries[SKALD_MIGRATIONS_MAX];
@@ -33,17 +34,23 @@ static void print_table(const migration_listing *listing)
 
 static void print_json(const migration_listing *listing)
 {
-    fputc('[', stdout);
+    skald_json json = {.out = stdout};
+    skald_json_open(&json, '[');
     for (size_t i = 0; i < listing->count; i++) {
         const skald_migration_entry *entry = &listing->entries[i];
-        printf("%s{\"number\":%u,\"state\":\"%s\",\"name\":", i > 0 ? "," : "", entry->number,
-               skald_migration_state_name(entry->state));
-        skald_terminal_json(stdout, entry->name);
-        fputs(",\"applied_at\":", stdout);
-        skald_terminal_json(stdout, *entry->applied_at != '\0' ? entry->applied_at : NULL);
-        fputc('}', stdout);
+        skald_json_open(&json, '{');
+        skald_json_name(&json, "number");
+        skald_json_integer(&json, entry->number);
+        skald_json_name(&json, "state");
+        skald_json_text(&json, skald_migration_state_name(entry->state));
+        skald_json_name(&json, "name");
+        skald_json_text(&json, entry->name);
+        skald_json_name(&json, "applied_at");
+        skald_json_text(&json, *entry->applied_at != '\0' ? entry->applied_at : NULL);
+        skald_json_close(&json, '}');
     }
-    puts("]");
+    skald_json_close(&json, ']');
+    skald_json_end(&json);
 }
 
 static bool all_applied(const migration_listing *listing)

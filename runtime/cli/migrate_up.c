@@ -1,21 +1,25 @@
 /* skald migrate up */
 #include "cli/migrate_place.h"
-#include "cli/terminal.h"
 
 #include "schema/schema.h"
+#include "json/write.h"
 
 typedef struct migration_progress {
     bool json;
     size_t count;
+    skald_json out;
 } migration_progress;
 
 static void say_applied(void *user, const skald_migration *migration)
 {
     migration_progress *progress = user;
     if (progress->json) {
-        printf("%s{\"number\":%u,\"name\":", progress->count > 0 ? "," : "", migration->number);
-        skald_terminal_json(stdout, migration->name);
-        fputc('}', stdout);
+        skald_json_open(&progress->out, '{');
+        skald_json_name(&progress->out, "number");
+        skald_json_integer(&progress->out, migration->number);
+        skald_json_name(&progress->out, "name");
+        skald_json_text(&progress->out, migration->name);
+        skald_json_close(&progress->out, '}');
     } else {
         printf("applied %04u %s\n", migration->number, migration->name);
     }
@@ -33,18 +37,32 @@ static skald_status migrate(const migrate_options *options, migration_progress *
     return status;
 }
 
+static void print_begin(skald_json *json)
+{
+    skald_json_open(json, '{');
+    skald_json_name(json, "applied");
+    skald_json_open(json, '[');
+}
+
+static void print_end(skald_json *json)
+{
+    skald_json_close(json, ']');
+    skald_json_close(json, '}');
+    skald_json_end(json);
+}
+
 static int run(const void *options, int argc, char **argv)
 {
     const migrate_options *up = options;
-    migration_progress progress = {.json = up->json};
+    migration_progress progress = {.json = up->json, .out.out = stdout};
     skald_error error;
     (void)argc;
     (void)argv;
     if (up->json)
-        fputs("{\"applied\":[", stdout);
+        print_begin(&progress.out);
     const skald_status status = migrate(up, &progress, &error);
     if (up->json)
-        puts("]}");
+        print_end(&progress.out);
     if (status != SKALD_OK)
         return skald_command_fail(&skald_command_migrate_up, &error);
     if (progress.count == 0 && !up->json)

@@ -57,11 +57,7 @@ static void print_lines(cli_session *session, const skald_rows *row, const skald
     printf("%sOperation %s%s  %s, %s\n", skald_terminal_bold(stdout), skald_rows_text(row, 0, ID),
            skald_terminal_plain(stdout), skald_rows_text(row, 0, ACTION),
            skald_rows_text(row, 0, STATE));
-    for (int i = TOTAL; operation_columns[i].name != NULL; i++) {
-        const char *value = listing_value(session, operation_columns, row, 0, i);
-        if (value != NULL)
-            printf("  %-10s %s\n", operation_columns[i].name, table_text(&session->arena, value));
-    }
+    listing_fields(session, operation_columns, row, 0, TOTAL);
     if (skald_rows_count(refused) > 0) {
         puts("\nRefused, the first 50");
         listing_print(session, refused_columns, refused, "");

@@ -7,10 +7,12 @@
 /* The columns of OPERATION_SQL, for lists. */
 extern const listing_column operation_columns[];
 
-#define OPERATION_SQL                                                                              \
-    "SELECT id, action, state, total, succeeded, refused, total - succeeded - refused, rate,"      \
-    " actor, reason, filter, " SQL_TIME("created_at") ", " SQL_TIME("moved_at") ", " SQL_TIME(     \
-        "ended_at") " FROM skald.operation"
+/* clang-format off */
+#define OPERATION_SQL \
+    "SELECT id, action, state, total, succeeded, refused, total - succeeded - refused, rate," \
+    " actor, reason, filter, " SQL_TIME("created_at") ", " SQL_TIME("moved_at") ", " \
+    SQL_TIME("ended_at") " FROM skald.operation"
+/* clang-format on */
 
 /* Prints it, as lines or as one JSON object. Exit code 1 when there is no such operation. */
 int operation_print(cli_session *session, int64_t operation);

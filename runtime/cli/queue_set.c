@@ -70,9 +70,23 @@ static bool limits_check(const queue_limit limits[LIMIT_COUNT], char *detail, si
     return used > 0;
 }
 
-#define NEW_VALUE(column, parameter, type)                                                         \
-    column " = CASE WHEN " parameter "::text IS NULL THEN " column " ELSE nullif(" parameter       \
-           ", 'none')::" type " END"
+/* clang-format off */
+#define NEW_VALUE(column, parameter, type) \
+    column " = CASE WHEN " parameter "::text IS NULL THEN " column \
+    " ELSE nullif(" parameter ", 'none')::" type " END"
+#define SET_SQL \
+    "WITH changed AS (UPDATE skald.queue SET " \
+    NEW_VALUE("concurrency", "$5", "integer") ", " \
+    NEW_VALUE("rate", "$6", "double precision") ", " \
+    NEW_VALUE("burst", "$7", "integer") ", " \
+    NEW_VALUE("key_concurrency", "$8", "integer") ", " \
+    NEW_VALUE("key_rate", "$9", "double precision") ", " \
+    NEW_VALUE("key_burst", "$10", "integer") ", " \
+    NEW_VALUE("breaker_failures", "$11", "integer") \
+    " WHERE name = $1 AND name NOT LIKE '@%' RETURNING name)" \
+    " INSERT INTO skald.audit (actor, action, object, reason, detail)" \
+    " SELECT $2, 'set', 'queue ' || name, $3, $4 FROM changed RETURNING id"
+/* clang-format on */
 
 static int set(cli_session *session, const char *name, const queue_limit limits[LIMIT_COUNT],
                const char *detail)
@@ -88,34 +102,7 @@ static int set(cli_session *session, const char *name, const queue_limit limits[
                                   skald_text(limits[4].value),
                                   skald_text(limits[5].value),
                                   skald_text(limits[6].value)};
-    const skald_rows
-        *rows =
-            session_ask(
-                session,
-                "WITH changed AS (UPDATE skald.queue SET " NEW_VALUE("concurrency", "$5", "integer") ", " NEW_VALUE("rate", "$6", "double precision") ", " NEW_VALUE(
-                    "burst", "$7",
-                    "integer") ", " NEW_VALUE("key_concurrency", "$8",
-                                              "integer") ", " NEW_VALUE("key_rate", "$9",
-                                                                        "double precision") ","
-                                                                                            " " NEW_VALUE("key_burst", "$10", "integer") ", " NEW_VALUE(
-                                                                                                "br"
-                                                                                                "ea"
-                                                                                                "ke"
-                                                                                                "r_"
-                                                                                                "fa"
-                                                                                                "il"
-                                                                                                "ur"
-                                                                                                "e"
-                                                                                                "s",
-                                                                                                "$1"
-                                                                                                "1",
-                                                                                                "in"
-                                                                                                "te"
-                                                                                                "ge"
-                                                                                                "r") " WHERE name = $1 AND name NOT LIKE '@%' RETURNING name)"
-                                                                                                     " INSERT INTO skald.audit (actor, action, object, reason, detail)"
-                                                                                                     " SELECT $2, 'set', 'queue ' || name, $3, $4 FROM changed RETURNING id",
-                sizeof params / sizeof *params, params);
+    const skald_rows *rows = session_ask(session, SET_SQL, sizeof params / sizeof *params, params);
     if (rows == NULL)
         return session_fail(session);
     if (skald_rows_count(rows) == 0)

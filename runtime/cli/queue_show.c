@@ -1,6 +1,5 @@
 /* skald queue show */
 #include "cli/queue_columns.h"
-#include "cli/table.h"
 #include "cli/terminal.h"
 
 #include <string.h>
@@ -17,31 +16,29 @@ static const listing_column job_columns[] = {
     {"reason", "REASON", LISTING_TEXT}, {0},
 };
 
-/* What runs, and what is due next. */
+/* What runs, and what is due next. The view tells what each waits for; which ones are meant is
+ * found first, because PostgreSQL would ask the view about every job of the queue. */
+/* clang-format off */
+#define JOBS_SQL \
+    "WITH chosen AS ((SELECT id FROM skald.job WHERE queue = $1 AND state = 'running'" \
+    " ORDER BY started_at LIMIT 10) UNION ALL (SELECT id FROM skald.job WHERE queue = $1" \
+    " AND state = 'waiting' ORDER BY due_at, id LIMIT 10))" \
+    " SELECT id, state, key, attempts, CASE WHEN state = 'waiting' THEN " SQL_TIME("due_at") \
+    " END, CASE WHEN state = 'running' THEN " SQL_TIME("started_at") " END, progress, waits_for," \
+    " reason FROM skald.v_job WHERE id = ANY (ARRAY(SELECT id FROM chosen))" \
+    " ORDER BY state, v_job.due_at, id"
+/* clang-format on */
+
 static const skald_rows *jobs_load(cli_session *session, const char *name)
 {
-    return session_query(session,
-                         "(SELECT id, state, key, attempts, NULL, " SQL_TIME(
-                             "started_at") ", progress, waits_for, reason FROM skald.v_job"
-                                           " WHERE queue = $1 AND state = 'running'"
-                                           " ORDER BY started_at LIMIT 10)"
-                                           " UNION ALL (SELECT id, state, key, attempts, " SQL_TIME(
-                                               "due_at") ", NULL, NULL, waits_for, reason"
-                                                         " FROM skald.v_job WHERE queue = $1"
-                                                         " AND state = 'waiting'"
-                                                         " ORDER BY v_job.due_at LIMIT 10)",
-                         name);
+    return session_query(session, JOBS_SQL, name);
 }
 
 static void print_people(cli_session *session, const skald_rows *queue, const skald_rows *jobs)
 {
     printf("%sQueue %s%s  %s\n", skald_terminal_bold(stdout), skald_rows_text(queue, 0, 0),
            skald_terminal_plain(stdout), skald_rows_text(queue, 0, 1));
-    for (int i = 2; queue_columns[i].name != NULL; i++) {
-        const char *value = listing_value(session, queue_columns, queue, 0, i);
-        if (value != NULL)
-            printf("  %-16s %s\n", queue_columns[i].name, table_text(&session->arena, value));
-    }
+    listing_fields(session, queue_columns, queue, 0, 2);
     if (skald_rows_count(jobs) > 0) {
         puts("\nWhat runs, and what is due next");
         listing_print(session, job_columns, jobs, "");

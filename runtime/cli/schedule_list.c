@@ -15,35 +15,17 @@ static const listing_column columns[] = {
     {"created_at", NULL, LISTING_TIME},   {0},
 };
 
+/* clang-format off */
+#define LIST_SQL \
+    "SELECT name, CASE WHEN paused THEN 'paused' WHEN failure IS NOT NULL THEN 'failing'" \
+    " ELSE 'on' END, cron, time_zone, missed, CASE WHEN NOT paused THEN " SQL_TIME("next_at") \
+    " END, " SQL_TIME("last_at") ", queue, type, key, failure, " SQL_TIME("failed_at") ", " \
+    SQL_TIME("created_at") " FROM skald.schedule ORDER BY name"
+/* clang-format on */
+
 static int list(cli_session *session)
 {
-    const skald_rows *rows = session_query(
-        session, "SELECT name, CASE WHEN paused THEN 'paused' WHEN failure IS NOT NULL "
-                 "THEN 'failing'"
-                 " ELSE 'on' END, cron, time_zone, missed, CASE WHEN NOT paused "
-                 "THEN " SQL_TIME("next_at") " END, " SQL_TIME(
-                     "last_at") ", queue, "
-                                "type, key, "
-                                "failure,"
-                                " " SQL_TIME("failed_at") ", " SQL_TIME("created_"
-                                                                        "at") " F"
-                                                                              "RO"
-                                                                              "M "
-                                                                              "sk"
-                                                                              "al"
-                                                                              "d."
-                                                                              "sc"
-                                                                              "he"
-                                                                              "du"
-                                                                              "le"
-                                                                              " O"
-                                                                              "RD"
-                                                                              "ER"
-                                                                              " B"
-                                                                              "Y "
-                                                                              "na"
-                                                                              "m"
-                                                                              "e");
+    const skald_rows *rows = session_query(session, LIST_SQL);
     if (rows == NULL)
         return session_fail(session);
     listing_print(session, columns, rows, "No program of this service has declared a schedule.");

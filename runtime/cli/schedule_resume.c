@@ -15,8 +15,8 @@ const skald_command skald_command_schedule_resume = {
     .purpose = "let a paused schedule make runs again",
     .examples = "  skald schedule resume nightly-report --reason \"the numbers are right\"\n",
     .operands = "NAME",
-    .notes = "Runs that came due meanwhile are treated as its MISSED policy says: one run for all\n"
-             "of them, all of them, or none.\n",
+    .notes = "Runs that came due meanwhile are treated as its MISSED policy says: one run\n"
+             "for all of them, all of them, or none.\n",
     .options = object_change_options_table,
     .options_size = sizeof(object_change_options),
     .run = run,

@@ -15,7 +15,7 @@
 static bool time_style_find(cli_session *session, const char *text)
 {
     if (text == NULL)
-        session->time = isatty(STDOUT_FILENO) == 1 ? SESSION_TIME_RELATIVE : SESSION_TIME_ISO;
+        session->time = session->terminal ? SESSION_TIME_RELATIVE : SESSION_TIME_ISO;
     else if (strcmp(text, "relative") == 0)
         session->time = SESSION_TIME_RELATIVE;
     else if (strcmp(text, "iso") == 0)
@@ -39,7 +39,8 @@ bool session_open(cli_session *session, const skald_command *command,
                   const session_options *options, int *exit_code)
 {
     *session = (struct cli_session){.command = command, .json = options->json};
-    session->out = (skald_json){.out = stdout, .pretty = isatty(STDOUT_FILENO) == 1};
+    session->terminal = isatty(STDOUT_FILENO) == 1;
+    session->out = (skald_json){.out = stdout, .pretty = session->terminal};
     setlocale(LC_CTYPE, "");
     if (!time_style_find(session, options->time)) {
         *exit_code = session_refuse(session, EX_USAGE, "--time is relative, iso or unix");
@@ -130,12 +131,25 @@ int session_fail(const cli_session *session)
 int session_refuse(const cli_session *session, int exit_code, const char *format, ...)
 {
     va_list arguments;
+    fflush(stdout);
     fprintf(stderr, "skald %s: ", session->command->name);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
     return exit_code;
+}
+
+void session_hint(const cli_session *session, const char *format, ...)
+{
+    va_list arguments;
+    if (session->json || !session->terminal)
+        return;
+    fflush(stdout);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
 }
 
 int session_refused(const cli_session *session, const char *answer)

@@ -58,6 +58,7 @@ typedef struct cli_session {
     int64_t now_us;    /* by the database's clock, by which everything is due */
     session_time time;
     bool json;
+    bool terminal;  /* stdout is one */
     skald_json out; /* JSON on stdout */
     session_rows *rows;
     skald_error error;
@@ -81,6 +82,9 @@ int session_fail(const cli_session *session);
 /* Says one sentence on stderr, as "skald job show: ...", and answers `exit_code`. */
 int session_refuse(const cli_session *session, int exit_code, const char *format, ...)
     SKALD_PRINTF(3, 4);
+
+/* Says one line to a person who sits at a terminal, after what was printed: what to do next. */
+void session_hint(const cli_session *session, const char *format, ...) SKALD_PRINTF(2, 3);
 
 /* Says what a SQL function answered that was not 'ok'. */
 int session_refused(const cli_session *session, const char *answer);

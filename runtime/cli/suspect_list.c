@@ -15,6 +15,13 @@ static const listing_column columns[] = {
     {"backtrace", NULL, LISTING_TEXT},       {0},
 };
 
+/* clang-format off */
+#define LIST_SQL \
+    "SELECT follower, partition, position, crashes, signal, timed_out, " SQL_TIME("crashed_at") \
+    ", " SQL_TIME("started_at") ", host, pid, backtrace FROM skald.suspect" \
+    " ORDER BY skald.suspect.crashed_at DESC LIMIT $1"
+/* clang-format on */
+
 static int run(const void *options, int argc, char **argv)
 {
     const suspect_list_options *list_options = options;
@@ -24,13 +31,7 @@ static int run(const void *options, int argc, char **argv)
     (void)argv;
     if (!session_open(&session, &skald_command_suspect_list, &list_options->session, &exit_code))
         return exit_code;
-    const skald_rows *rows = session_query(
-        &session,
-        "SELECT follower, partition, position, crashes, signal, timed_out, " SQL_TIME(
-            "crashed_at") ", " SQL_TIME("started_at") ", host, pid, backtrace FROM skald.suspect"
-                                                      " ORDER BY skald.suspect.crashed_at DESC"
-                                                      " LIMIT $1",
-        listing_limit(&list_options->page));
+    const skald_rows *rows = session_query(&session, LIST_SQL, listing_limit(&list_options->page));
     if (rows == NULL)
         return session_end(&session, session_fail(&session));
     listing_print(&session, columns, rows, "Nothing is suspected of crashing its process.");
@@ -49,8 +50,8 @@ const skald_command skald_command_suspect_list = {
     .name = "suspect list",
     .purpose = "list messages that were in hand when a process crashed",
     .examples = "  skald suspect list\n",
-    .notes = "Each is run alone, its attempt committed before it begins, until it succeeds or is\n"
-             "declared dead.\n",
+    .notes = "Each is run alone, its attempt committed before it begins, until it succeeds\n"
+             "or is declared dead.\n",
     .options = options_table,
     .options_size = sizeof(suspect_list_options),
     .run = run,

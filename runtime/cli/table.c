@@ -131,6 +131,15 @@ typedef struct table_line {
     size_t owed;  /* blanks, written only when something follows */
 } table_line;
 
+/* Says in the last column that there is more. */
+static void cut(table_line *line)
+{
+    if (line->used < line->width)
+        fprintf(line->out, "%*s%s", (int)(line->width - line->used - 1), "",
+                strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "\xE2\x80\xA6" : ">");
+    line->used = line->width;
+}
+
 static void letters_print(table_line *line, const char *text)
 {
     uint32_t letter = 0;
@@ -139,8 +148,7 @@ static void letters_print(table_line *line, const char *text)
         const size_t width = letter_width(letter);
         const bool last = text[bytes] == '\0';
         if (line->width > 0 && line->used + width + (last ? 0 : 1) > line->width) {
-            fputs(strcmp(nl_langinfo(CODESET), "UTF-8") == 0 ? "\xE2\x80\xA6" : ">", line->out);
-            line->used = line->width;
+            cut(line);
             return;
         }
         fwrite(text, 1, bytes, line->out);
@@ -154,12 +162,12 @@ static void cell_print(table_line *line, const char *text, size_t width, bool ri
     const size_t own = text_width(text);
     const size_t blanks = width - own;
     line->owed += right ? blanks : 0;
-    for (; line->owed > 0; line->owed--) {
-        if (line->width == 0 || line->used < line->width) {
-            fputc(' ', line->out);
-            line->used++;
-        }
+    if (line->width > 0 && line->used + line->owed >= line->width) {
+        cut(line);
+        return;
     }
+    fprintf(line->out, "%*s", (int)line->owed, "");
+    line->used += line->owed;
     letters_print(line, text);
     line->owed = (right ? 0 : blanks) + GAP;
 }

@@ -1,4 +1,4 @@
-/* Terminal sequences and JSON strings. */
+/* Terminal sequences. */
 #include "cli/terminal.h"
 
 #include <stdbool.h>
@@ -22,22 +22,4 @@ const char *skald_terminal_bold(FILE *out)
 const char *skald_terminal_plain(FILE *out)
 {
     return fancy(out) ? "\033[0m" : "";
-}
-
-void skald_terminal_json(FILE *out, const char *text)
-{
-    if (text == NULL) {
-        fputs("null", out);
-        return;
-    }
-    fputc('"', out);
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\')
-            fprintf(out, "\\%c", *at);
-        else if (*at < 0x20)
-            fprintf(out, "\\u%04x", *at);
-        else
-            fputc(*at, out);
-    }
-    fputc('"', out);
 }

@@ -1,4 +1,4 @@
-/* What may be written to a terminal, and JSON. */
+/* What may be written to a terminal. */
 #ifndef SKALD_CLI_TERMINAL_H
 #define SKALD_CLI_TERMINAL_H
 
@@ -8,8 +8,5 @@
  * them and NO_COLOR is not set. */
 const char *skald_terminal_bold(FILE *out);
 const char *skald_terminal_plain(FILE *out);
-
-/* A JSON string with its quotes; NULL gives null. */
-void skald_terminal_json(FILE *out, const char *text);
 
 #endif

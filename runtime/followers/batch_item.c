@@ -6,6 +6,7 @@
 #include "followers/jobs.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The key is free at once when nothing is parked behind this job, so that later messages of the
  * same batch do not queue behind a job that is no more; batch_failed takes that back. */
@@ -107,13 +108,21 @@ static skald_status item_undecodable(skald_batch *batch, skald_item *item, uint3
     return SKALD_FAILED;
 }
 
+/* Cut to `size` with its NUL; called for every message, so without a format. */
+static void text_put(char *out, size_t size, const char *text)
+{
+    const size_t length = strnlen(text, size - 1);
+    memcpy(out, text, length);
+    out[length] = '\0';
+}
+
 /* What this thread has in hand, for whoever looks after it when the process has crashed. */
 static void hand_take(skald_batch *batch, const skald_item *item, const skald_handler *handler)
 {
     skald_hand_work work;
-    snprintf(work.subscription, sizeof work.subscription, "%s", item->lane->follower->name);
-    snprintf(work.code, sizeof work.code, "%s", handler->name);
-    snprintf(work.type, sizeof work.type, "%s", item->message.type);
+    text_put(work.subscription, sizeof work.subscription, item->lane->follower->name);
+    text_put(work.code, sizeof work.code, handler->name != NULL ? handler->name : "");
+    text_put(work.type, sizeof work.type, item->message.type);
     work.partition = item->lane->partition;
     work.position = item->message.position != 0 ? item->message.position : -1;
     work.job_id = item->job_id;

@@ -106,8 +106,8 @@ static skald_status query_outside(skald_context *context, skald_rows **rows, con
     }
     skald_status status = skald_pipeline_check(sql, count, params, error);
     if (status == SKALD_OK && context->own == NULL)
-        status = skald_pg_open(&context->own, context->hub->database, context->hub->application,
-                               error);
+        status =
+            skald_pg_open(&context->own, context->hub->database, context->hub->application, error);
     return status == SKALD_OK ? skald_pg_run(context->own, rows, sql, count, params, error)
                               : status;
 }
@@ -122,11 +122,10 @@ skald_status skald_query_params(skald_context *context, struct pg_result **resul
         return skald_context_failed(context, &error);
     }
     skald_rows *rows = NULL;
-    const skald_status status =
-        context->effects != NULL
-            ? query_outside(context, &rows, sql, count, params, &error)
-            : skald_pipeline_query(context->pipeline, context->owner, &rows, sql, count, params,
-                                   &error);
+    const skald_status status = context->effects != NULL
+                                    ? query_outside(context, &rows, sql, count, params, &error)
+                                    : skald_pipeline_query(context->pipeline, context->owner, &rows,
+                                                           sql, count, params, &error);
     if (status != SKALD_OK)
         return skald_context_failed(context, &error);
     context->results[context->result_count++] = rows;

@@ -131,9 +131,10 @@ static void kept_say(const skald_batch *batch, const skald_item *item, const ska
     const long long position = item->message.position;
     if (verdict->dead)
         skald_log_say(batch->hub->log, SKALD_LOG_ERROR, "MESSAGE-DEAD",
-                      "%s %s of key \"%s\" at position %lld is dead after %u attempts, its key %s:"
-                      " %s",
+                      "%s %s of key \"%s\" at position %lld is dead after %u attempt%s, its key"
+                      " %s: %s",
                       name, item->message.type, item->message.key, position, item->attempts,
+                      item->attempts == 1 ? "" : "s",
                       verdict->holds ? "waits for a person" : "goes on", reason);
     else if (item->job_id == 0)
         skald_log_say(batch->hub->log, SKALD_LOG_WARNING, "MESSAGE-PARKED",

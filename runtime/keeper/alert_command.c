@@ -99,9 +99,8 @@ skald_status skald_alert_command_begin(skald_alert_command *command, const char 
     if (status != SKALD_OK)
         return status;
     char **environment = environment_new(settings);
-    const int failed = environment == NULL
-                           ? ENOMEM
-                           : spawn(&command->pid, path, input, environment);
+    const int failed =
+        environment == NULL ? ENOMEM : spawn(&command->pid, path, input, environment);
     free(environment);
     close(input);
     command->deadline_ms = skald_clock_ms() + SKALD_ALERT_COMMAND_MS_MAX;

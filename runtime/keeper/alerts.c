@@ -1,7 +1,7 @@
 /* Alerts: who is told of what, once per group and interval. That people were told is written down
  * after it happened, so a crash in between tells them twice rather than never. */
-#include "keeper/keeper_parts.h"
 #include "base/clock.h"
+#include "keeper/keeper_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -113,7 +113,7 @@ static skald_status trouble_describe(skald_rows **rows, skald_keeper *keeper,
         "  '\" is open after ' || failures_in_row || ' failures in a row',"
         "  'skald queue show ' || name FROM skald.queue"
         "  WHERE $3 = '@breaker' AND name = $2 AND breaker_since IS NOT NULL"
-        " UNION ALL SELECT 'schedule', failed_at, failure, 'skald schedule show ' || name"
+        " UNION ALL SELECT 'schedule', failed_at, failure, 'skald schedule list'"
         "  FROM skald.schedule WHERE $3 = '@schedule' AND name = $2 AND failure IS NOT NULL),"
         " t AS (SELECT alert, $1::text AS service, $2::text AS subscription,"
         "  $3::text AS fingerprint, NULL::text AS type, reason, 0 AS count, since, command"
@@ -128,7 +128,8 @@ static const char *or_empty(const char *text)
 
 /* --- telling -------------------------------------------------------------------------------- */
 
-/* Of a command that failed nothing is told, so the group counts as new when the interval is over. */
+/* Of a command that failed nothing is told, so the group counts as new when the interval is over.
+ */
 static skald_status note(skald_keeper *keeper, const skald_keeper_alert *alert, bool told,
                          skald_error *error)
 {

@@ -25,8 +25,8 @@ static int64_t signed_of(uint64_t value)
     return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
-/* Of a follower's messages all that are parked count; of a queue's jobs those that have failed, since
- * waiting for one's turn is what a queue is for. */
+/* Of a follower's messages all that are parked count; of a queue's jobs those that have failed,
+ * since waiting for one's turn is what a queue is for. */
 static skald_status load_count(load *out, skald_keeper *keeper, const skald_keeper_watch_row *watch,
                                skald_error *error)
 {
@@ -53,9 +53,8 @@ static skald_status load_count(load *out, skald_keeper *keeper, const skald_keep
         skald_text(watch->name),
         skald_integer(signed_of(watch->caps.rows) + SKALD_KEEPER_STEP_MAX),
     };
-    const skald_status status = skald_pg_run(keeper->pg, &rows,
-                                             watch->is_queue ? of_queue : of_follower, 2, params,
-                                             error);
+    const skald_status status =
+        skald_pg_run(keeper->pg, &rows, watch->is_queue ? of_queue : of_follower, 2, params, error);
     if (status != SKALD_OK)
         return status;
     out->rows = skald_rows_integer(rows, 0, 0);
@@ -94,11 +93,10 @@ static skald_status mark(skald_keeper *keeper, const skald_keeper_watch_row *wat
     skald_rows *rows = NULL;
     const skald_status status = skald_pg_run(
         keeper->pg, &rows,
-        watch->is_queue
-            ? "UPDATE skald.queue SET full_since = CASE WHEN $2 THEN skald.now() END"
-              " WHERE name = $1 AND (full_since IS NOT NULL) <> $2"
-            : "UPDATE skald.follower SET full_since = CASE WHEN $2 THEN skald.now() END"
-              " WHERE name = $1 AND (full_since IS NOT NULL) <> $2",
+        watch->is_queue ? "UPDATE skald.queue SET full_since = CASE WHEN $2 THEN skald.now() END"
+                          " WHERE name = $1 AND (full_since IS NOT NULL) <> $2"
+                        : "UPDATE skald.follower SET full_since = CASE WHEN $2 THEN skald.now() END"
+                          " WHERE name = $1 AND (full_since IS NOT NULL) <> $2",
         2, params, error);
     if (status != SKALD_OK)
         return status;

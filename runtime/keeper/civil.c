@@ -29,14 +29,14 @@ static skald_status civil_of(skald_civil *out, skald_pg *pg, const char *zone, i
                              skald_error *error)
 {
     skald_rows *rows = NULL;
-    const skald_status status = skald_pg_do(
-        pg, &rows, error,
-        "SELECT extract(year FROM c)::integer, extract(month FROM c)::integer,"
-        " extract(day FROM c)::integer, extract(hour FROM c)::integer,"
-        " extract(minute FROM c)::integer"
-        " FROM (SELECT (timestamptz 'epoch' + $1::bigint * interval '1 microsecond')"
-        "  AT TIME ZONE $2 AS c) AS t",
-        time_us, zone);
+    const skald_status status =
+        skald_pg_do(pg, &rows, error,
+                    "SELECT extract(year FROM c)::integer, extract(month FROM c)::integer,"
+                    " extract(day FROM c)::integer, extract(hour FROM c)::integer,"
+                    " extract(minute FROM c)::integer"
+                    " FROM (SELECT (timestamptz 'epoch' + $1::bigint * interval '1 microsecond')"
+                    "  AT TIME ZONE $2 AS c) AS t",
+                    time_us, zone);
     if (status != SKALD_OK)
         return status;
     *out = (skald_civil){

@@ -15,7 +15,8 @@ skald_status skald_civil_zone_check(skald_pg *pg, const char *name, const char *
 skald_status skald_civil_next(int64_t *next_us, skald_pg *pg, const skald_cron *cron,
                               const char *zone, int64_t after_us, skald_error *error);
 
-/* Moves `*due_us`, which is due, forward so that at most `count_max` runs are due up to `now_us`. */
+/* Moves `*due_us`, which is due, forward so that at most `count_max` runs are due up to `now_us`.
+ */
 skald_status skald_civil_skip(int64_t *due_us, skald_pg *pg, const skald_cron *cron,
                               const char *zone, int64_t now_us, uint32_t count_max,
                               skald_error *error);

@@ -2,9 +2,9 @@
  * it is due. */
 #include "keeper/keeper_parts.h"
 
-/* One at a time, so that two keepers cannot mix their rows: whoever finds the queue's row locked has
- * nothing to do. Inserting a job locks that row less, and is not held up. A queue that is paused
- * keeps its messages. */
+/* One at a time, so that two keepers cannot mix their rows: whoever finds the queue's row locked
+ * has nothing to do. Inserting a job locks that row less, and is not held up. A queue that is
+ * paused keeps its messages. */
 static skald_status move(skald_keeper *keeper, int64_t *moved, uint32_t *wait_ms,
                          skald_error *error)
 {

@@ -44,8 +44,8 @@ void skald_keeper_sooner(uint32_t *wait_ms, int64_t other_ms)
 
 skald_status skald_keeper_begin(skald_keeper *keeper, skald_error *error)
 {
-    return skald_pg_script(
-        keeper->pg, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'", error);
+    return skald_pg_script(keeper->pg,
+                           "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'", error);
 }
 
 skald_status skald_keeper_end(skald_keeper *keeper, skald_status status, skald_error *error)
@@ -71,8 +71,7 @@ static skald_status connection_ready(skald_keeper *keeper, skald_error *error)
         connection_close(keeper);
     if (keeper->pg != NULL)
         return SKALD_OK;
-    return skald_pg_open(&keeper->pg, keeper->options.database, keeper->options.application,
-                         error);
+    return skald_pg_open(&keeper->pg, keeper->options.database, keeper->options.application, error);
 }
 
 /* What another keeper is just at, or a person, is found again at the next turn. */

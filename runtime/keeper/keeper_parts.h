@@ -12,7 +12,7 @@
 enum {
     SKALD_KEEPER_WATCHES_MAX = 256,
     SKALD_KEEPER_DUTIES = 7,
-    SKALD_KEEPER_STEP_MAX = 1000,    /* rows changed by one transaction */
+    SKALD_KEEPER_STEP_MAX = 1000, /* rows changed by one transaction */
 };
 
 /* The caps of one subscription, and when they are looked at next. */

@@ -1,7 +1,7 @@
 /* Bulk operations: each step locks the operation, works off its next few jobs at its rate, and
  * commits; whoever is the keeper then finds the rest. */
 #include "keeper/keeper_parts.h"
-#include "limit.h"
+#include "bucket.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -67,9 +67,8 @@ static skald_status step_work(step *of, skald_keeper *keeper, skald_error *error
     skald_status status = step_load(of, keeper, error);
     if (status != SKALD_OK || !of->found)
         return status;
+    /* The bucket is kept also when none is allowed. */
     const uint32_t allowed = step_allow(of);
-    if (allowed == 0)
-        return SKALD_OK;
     skald_rows *rows = NULL;
     status = skald_pg_do(keeper->pg, &rows, error, "SELECT skald.operation_work($1, $2, $3)",
                          of->id, allowed, of->bucket.tokens);
@@ -89,8 +88,8 @@ static void end_say(skald_keeper *keeper, const step *of)
         return;
     if (skald_rows_count(rows) > 0)
         skald_log_say(keeper->options.log, SKALD_LOG_INFO, "KEEPER-OPERATION-DONE",
-                      "operation %" PRId64 " of %s is done: %s of %" PRId64
-                      " jobs, %" PRId64 " refused",
+                      "operation %" PRId64 " of %s is done: %s of %" PRId64 " jobs, %" PRId64
+                      " refused",
                       of->id, skald_rows_text(rows, 0, 3), skald_rows_text(rows, 0, 0),
                       skald_rows_integer(rows, 0, 1), skald_rows_integer(rows, 0, 2));
     skald_rows_free(rows);

@@ -24,7 +24,8 @@ static skald_status jobs_forget(skald_keeper *keeper, uint64_t *touched, skald_e
     skald_rows *rows = NULL;
     const skald_status status = skald_pg_do(
         keeper->pg, &rows, error,
-        "DELETE FROM skald.job WHERE state IN " OVER " AND id IN (SELECT o.id FROM skald.queue AS q,"
+        "DELETE FROM skald.job WHERE state IN " OVER
+        " AND id IN (SELECT o.id FROM skald.queue AS q,"
         " LATERAL (SELECT id FROM skald.job AS j WHERE j.queue = q.name AND j.state IN " OVER
         "  AND j.ended_at < (SELECT skald.now()) - q.keep_ms * interval '1 ms'"
         "  ORDER BY j.ended_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS o LIMIT $1)",
@@ -47,13 +48,12 @@ static skald_status messages_forget(skald_keeper *keeper, uint64_t *touched, ska
 
 static skald_status alerts_forget(skald_keeper *keeper, skald_error *error)
 {
-    return skald_pg_do(
-        keeper->pg, NULL, error,
-        "DELETE FROM skald.alert AS a WHERE a.alerted_at < (SELECT skald.now())"
-        " - $1::bigint * interval '1 ms' AND NOT EXISTS (SELECT FROM skald.job AS j"
-        " WHERE j.state = 'dead' AND coalesce(j.follower, j.queue) = a.subscription"
-        " AND coalesce(j.fingerprint, '') = a.fingerprint)",
-        SKALD_KEEPER_ALERTS_KEEP_MS);
+    return skald_pg_do(keeper->pg, NULL, error,
+                       "DELETE FROM skald.alert AS a WHERE a.alerted_at < (SELECT skald.now())"
+                       " - $1::bigint * interval '1 ms' AND NOT EXISTS (SELECT FROM skald.job AS j"
+                       " WHERE j.state = 'dead' AND coalesce(j.follower, j.queue) = a.subscription"
+                       " AND coalesce(j.fingerprint, '') = a.fingerprint)",
+                       SKALD_KEEPER_ALERTS_KEEP_MS);
 }
 
 /* Without a relay nobody else sees to it that the outbox has room in front. */

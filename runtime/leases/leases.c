@@ -257,7 +257,8 @@ static skald_status move_make(skald_leases *leases, duty *shared, uint32_t parti
 
 static skald_status duty_turn(skald_leases *leases, duty *shared, bool leaving, skald_error *error)
 {
-    skald_status status = skald_processes_load(&leases->processes, leases->pg, shared->is.name, error);
+    skald_status status =
+        skald_processes_load(&leases->processes, leases->pg, shared->is.name, error);
     if (status == SKALD_OK)
         status = skald_positions_load(&leases->positions, leases->pg, shared->is.name, error);
     if (status != SKALD_OK)

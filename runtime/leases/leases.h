@@ -61,8 +61,8 @@ skald_status skald_leases_start(skald_leases *leases, skald_error *error);
 void skald_leases_add(skald_leases *leases, const skald_duty *duty);
 
 /* What this process believes of a partition of the duty with that `user` may be wrong (the outcome
- * of a commit is unknown, or it was fenced): take it anew under a higher epoch, if it is still ours.
- * Any thread. */
+ * of a commit is unknown, or it was fenced): take it anew under a higher epoch, if it is still
+ * ours. Any thread. */
 void skald_leases_doubt(skald_leases *leases, const void *user, uint32_t partition);
 
 /* Gives everything back as it becomes idle, `wait_ms` at most, and stops. False when something was

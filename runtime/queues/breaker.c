@@ -1,5 +1,5 @@
-/* The circuit breaker of a queue is columns of its row; the decision is sagas/limit.h. */
-#include "limit.h"
+/* The circuit breaker of a queue is columns of its row; the decision is sagas/breaker.h. */
+#include "breaker.h"
 #include "queues/inside.h"
 
 static skald_breaker breaker_of(const skald_rows *row)

@@ -3,7 +3,7 @@
 #ifndef SKALD_QUEUES_CLAIM_H
 #define SKALD_QUEUES_CLAIM_H
 
-#include "limit.h"
+#include "bucket.h"
 #include "queues/inside.h"
 
 /* The row of a queue with limits, locked until the claim is committed. */

@@ -1,5 +1,6 @@
 /* How many of a queue's jobs may begin now. The numbers are rows, so that they hold over all
- * processes and may be changed at any time; the arithmetic is sagas/limit.h. */
+ * processes and may be changed at any time; the arithmetic is sagas/bucket.h and breaker.h. */
+#include "breaker.h"
 #include "pg/array.h"
 #include "queues/claim.h"
 

@@ -7,10 +7,16 @@
 
 #include <stdlib.h>
 
+enum { TRIES_MAX = 5 };
+
+/* Others may work on the same rows meanwhile. */
 static skald_status crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
 {
-    return crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
-                                     : skald_queue_crash_note(pg, crash, error);
+    skald_status status = SKALD_CONFLICT;
+    for (int i = 0; i < TRIES_MAX && status == SKALD_CONFLICT; i++)
+        status = crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
+                                           : skald_queue_crash_note(pg, crash, error);
+    return status;
 }
 
 /* When the database is not there we cannot start anyhow, and try again. What it will not take (the

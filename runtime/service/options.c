@@ -92,8 +92,7 @@ skald_status skald_options_take(skald_options *out, const skald_options *given, 
     out->batch_max = or_default(given->batch_max, SKALD_BATCH_MAX_DEFAULT);
     out->lease_ms = or_default(given->lease_ms, SKALD_LEASE_MS_DEFAULT);
     out->drain_ms = or_default(given->drain_ms, SKALD_DRAIN_MS_DEFAULT);
-    out->alert_interval_ms =
-        or_default(given->alert_interval_ms, SKALD_ALERT_INTERVAL_MS_DEFAULT);
+    out->alert_interval_ms = or_default(given->alert_interval_ms, SKALD_ALERT_INTERVAL_MS_DEFAULT);
     out->processes = or_default(given->processes, 1);
     out->handler_ms = or_default(given->handler_ms, SKALD_HANDLER_MS_DEFAULT);
     skald_status status = text_take(&out->database, given->database, NULL, error);

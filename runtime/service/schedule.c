@@ -1,4 +1,5 @@
-/* What a service does again and again: declared before the start, written to skald.schedule at it. */
+/* What a service does again and again: declared before the start, written to skald.schedule at it.
+ */
 #include "codec/encode.h"
 #include "cron.h"
 #include "keeper/civil.h"
@@ -173,8 +174,8 @@ skald_status skald_schedule(skald_service *service, const char *name, const char
 static skald_status now_load(int64_t *now_us, skald_pg *pg, skald_error *error)
 {
     skald_rows *rows = NULL;
-    const skald_status status = skald_pg_do(
-        pg, &rows, error, "SELECT (extract(epoch FROM skald.now()) * 1000000)::bigint");
+    const skald_status status =
+        skald_pg_do(pg, &rows, error, "SELECT (extract(epoch FROM skald.now()) * 1000000)::bigint");
     if (status != SKALD_OK)
         return status;
     *now_us = skald_rows_integer(rows, 0, 0);
@@ -197,8 +198,8 @@ static skald_status next_find(int64_t *next_us, const skald_schedule_row *row, s
     return SKALD_OK;
 }
 
-/* What a person has changed stays as long as the program declares the same; and what is due stays due
- * as long as its times are the same. */
+/* What a person has changed stays as long as the program declares the same; and what is due stays
+ * due as long as its times are the same. */
 static skald_status row_write(const skald_schedule_row *row, uint32_t partition, int64_t next_us,
                               skald_pg *pg, skald_error *error)
 {

@@ -89,6 +89,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
     if (status == SKALD_OK)
         status = skald_identity_check(service, pg, error);
     if (status == SKALD_OK)
+        status = skald_types_register(service, pg, error);
+    if (status == SKALD_OK)
         status = skald_service_aftermath(service, pg, error);
     skald_pg_close(pg);
     return status;
@@ -141,8 +143,8 @@ static skald_status keeper_ready(skald_service *service, skald_error *error)
          follower != NULL && status == SKALD_OK; follower = follower->next)
         status = skald_keeper_watch(service->keeper, follower->name, false, &follower->options.caps,
                                     error);
-    for (const skald_work_queue *queue = service->work_queues;
-         queue != NULL && status == SKALD_OK; queue = queue->next)
+    for (const skald_work_queue *queue = service->work_queues; queue != NULL && status == SKALD_OK;
+         queue = queue->next)
         status =
             skald_keeper_watch(service->keeper, queue->name, true, &queue->options.caps, error);
     return status;
@@ -344,10 +346,9 @@ static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_e
     service->relay = NULL;
     if (!returned || !jobs_ended) {
         service->state = SKALD_SERVICE_STUCK;
-        return skald_error_set(error, SKALD_TIMEOUT,
-                               "%s of service \"%s\" did not return within %llu ms",
-                               returned ? "an activity" : "a handler", service->name,
-                               (unsigned long long)wait_ms);
+        return skald_error_set(
+            error, SKALD_TIMEOUT, "%s of service \"%s\" did not return within %llu ms",
+            returned ? "an activity" : "a handler", service->name, (unsigned long long)wait_ms);
     }
     service->state = SKALD_SERVICE_STOPPED;
     parts_free(service);

@@ -87,6 +87,9 @@ void skald_schedules_free(skald_service *service);
 /* Makes the service and its database know each other: schema, name, partitions (out). */
 skald_status skald_identity_check(skald_service *service, skald_pg *pg, skald_error *error);
 
+/* Tells the database what the messages look like that this program handles. */
+skald_status skald_types_register(skald_service *service, skald_pg *pg, skald_error *error);
+
 /* This process was forked from the one that opened the service, and is to run it. Not yet any
  * thread. */
 void skald_service_forked(skald_service *service);

@@ -189,7 +189,7 @@ static void obey(supervisor *of, int number)
 /* The code of a drain: that of the first worker that did not end in order. */
 static void code_note(supervisor *of, const skald_seat *seat, const skald_restart *end)
 {
-    if (of->exit_code == 0)
+    if (of->exit_code == 0 && end->exit_code != 0)
         of->exit_code = seat->overran || seat->killed ? EX_TEMPFAIL : end->exit_code;
 }
 

@@ -26,7 +26,9 @@
     X(FOLLOW_HAND, "follow_hand", "Fetch 256, INSERTs pipelined", "/s", FOLLOW_HAND)               \
     X(FOLLOW, "follow", "follower, one INSERT each", "/s", FOLLOW_HAND)                            \
     X(END_HAND, "end_to_end_hand", "end to end by hand", "/s", END_HAND)                           \
-    X(END, "end_to_end", "end to end", "/s", END_HAND)
+    X(END, "end_to_end", "end to end", "/s", END_HAND)                                             \
+    X(QUEUE_HAND, "queue_hand", "SKIP LOCKED, one job per transaction", "/s", QUEUE_HAND)          \
+    X(QUEUE, "queue", "jobs of a queue", "/s", QUEUE_HAND)
 
 typedef enum figure_id {
 #define FIGURE_ENUM(name, id, words, unit, compared) FIGURE_##name,

@@ -1,4 +1,4 @@
-/* skald_bench [--rounds N] [--events N] [--only hop|write|carry|end] [--json]: Skald against the
+/* skald_bench [--rounds N] [--events N] [--only hop|write|carry|end|queue] [--json]: Skald against the
  * same work by hand, on private servers that are as durable as in earnest. */
 #include "bench/bench.h"
 
@@ -18,6 +18,7 @@ static const part parts[] = {
     {"write", bench_write},
     {"carry", bench_relay_and_follow},
     {"end", bench_end_to_end},
+    {"queue", bench_queue},
 };
 
 typedef struct bench_settings {

@@ -2,9 +2,25 @@
 #include "support/test.h"
 
 static const char *const allowed_names[] = {
-    "memcpy",         "memset", "memmove",         "memcmp",           "memchr",
-    "vsnprintf",      "qsort",  "__assert_fail",   "__memcpy_chk",     "__memset_chk",
-    "__snprintf_chk", "abort",  "__vsnprintf_chk", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_",
+    "memcpy",
+    "memset",
+    "memmove",
+    "memcmp",
+    "memchr",
+    "bcmp",
+    "strlen",
+    "strncmp",
+    "snprintf",
+    "vsnprintf",
+    "qsort",
+    "__memcpy_chk",
+    "__memset_chk",
+    "__snprintf_chk",
+    "__vsnprintf_chk",
+    "__assert_fail",
+    "abort",
+    "__stack_chk_fail",
+    "_GLOBAL_OFFSET_TABLE_",
 };
 static const char *const allowed_prefixes[] = {"skald_",  "__asan_", "__ubsan_",    "__tsan_",
                                                "__gcov_", "__llvm_", "__sanitizer_"};

@@ -13,7 +13,7 @@
  *   ""             done
  *   "result"       publishes test.v1.Answered and gives it as its result
  *   "fail"         fails, always; "fail <n>": the first n times
- *   "refuse"       says that it can never succeed
+ *   "refuse"       says that it can never succeed; "refuse <n>": the first n calls
  *   "early <n>"    something it depends on has not arrived, the first n times
  *   "later <ms>"   is told to come back after so long, the first time
  *   "skip"         need not be done

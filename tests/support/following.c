@@ -76,7 +76,7 @@ skald_service *following_start(const char *database, const following_options *gi
     skald_options options = SKALD_OPTIONS_INIT;
     options.database = database;
     options.allow = "fsync full_page_writes synchronous_commit";
-    options.lease_ms = 1000;
+    options.lease_ms = 3000; /* a stop gives everything back, so nobody waits for it */
     options.workers = given->workers;
     options.log = log_write;
     skald_service *service = skald_service_open("shop", &options);

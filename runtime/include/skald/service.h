@@ -152,9 +152,11 @@ SKALD_API void skald_service_free(skald_service *service);
  * `run` forks: this process becomes a supervisor, which never touches PostgreSQL or NATS, and keeps
  * skald_options.processes workers running. A worker that crashes in user code, or whose handler is
  * past its deadline, is replaced at once, and what it had in hand is quarantined (see
- * runtime/supervisor/README.md). SIGTERM and SIGINT drain, a second one leaves at once. systemd's
- * notify and watchdog protocols are spoken when NOTIFY_SOCKET is set. With SKALD_SUPERVISE=no there
- * is no fork, and user code runs in this very process, for debuggers.
+ * runtime/supervisor/README.md). SIGTERM, SIGINT and SIGHUP drain, a second one leaves at once, with
+ * 128 + its number. systemd's notify and watchdog protocols are spoken when NOTIFY_SOCKET is set.
+ * With SKALD_SUPERVISE=no there is no fork, and user code runs in this very process, for debuggers.
+ * skald_options.log is called in all of these processes, on_start and on_stop in each worker;
+ * skald_main returns in each of them, with the exit code for it.
  *
  * Call it from the thread that main() runs on, before other threads are started and before libpq,
  * cnats or a TLS library is used: what needs those is made in on_start. */

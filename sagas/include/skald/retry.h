@@ -57,7 +57,7 @@ typedef struct skald_retry_rule {
      * skald_fail_as, a SQLSTATE ("23505") or its first two characters ("23"), or one of "not-yet",
      * "timed-out", "crashed", "undecodable". */
     const char *errors;
-    const char *retry; /* a schedule; NULL: that of the policy */
+    const char *retry; /* a schedule; NULL: that of the policy, and none for "undecodable" */
     skald_when_dead dead;
 } skald_retry_rule;
 

@@ -68,6 +68,30 @@ static void test_help_is_as_it_was_accepted(void **state)
     append_help(out, "migrate", "up");
     append_help(out, "migrate", "status");
     append_help(out, "migrate", "sql");
+    append_help(out, "job", "list");
+    append_help(out, "job", "show");
+    append_help(out, "job", "replay");
+    append_help(out, "job", "discard");
+    append_help(out, "job", "cancel");
+    append_help(out, "dead", "list");
+    append_help(out, "dead", "show");
+    append_help(out, "dead", "replay");
+    append_help(out, "dead", "discard");
+    append_help(out, "dead", "edit");
+    append_help(out, "queue", "list");
+    append_help(out, "queue", "show");
+    append_help(out, "queue", "set");
+    append_help(out, "queue", "pause");
+    append_help(out, "queue", "resume");
+    append_help(out, "schedule", "list");
+    append_help(out, "schedule", "pause");
+    append_help(out, "schedule", "resume");
+    append_help(out, "schedule", "delete");
+    append_help(out, "operation", "list");
+    append_help(out, "operation", "show");
+    append_help(out, "operation", "stop");
+    append_help(out, "audit", "list");
+    append_help(out, "suspect", "list");
     append_help(out, "version", NULL);
     append_help(out, "help", NULL);
     fclose(out);
@@ -133,7 +157,7 @@ static void test_mistakes_name_what_may_be_meant(void **state)
     assert_usage_error(child_run(cli(), "version", "--", "now", NULL),
                        "skald version: \"now\" is one word too many; see \"skald help version\"\n");
     assert_usage_error(child_run(cli(), "migrate", "sql", "--to", "999", NULL),
-                       "skald migrate sql: --from and --to are 1 to 1\n");
+                       "skald migrate sql: --from and --to are 1 to 2\n");
     assert_usage_error(child_run(cli(), "dev", "--ephemeral", "--name", "x", NULL),
                        "skald dev: --ephemeral has no name and no directory of its own\n");
     assert_usage_error(child_run(cli(), "dev", "--name", "X", NULL),
@@ -213,7 +237,7 @@ static void test_migrate_follows_the_environment(void **state)
     const char *const environment[] = {host, name, "PGUSER=skald", "PGPORT", NULL};
     test_child *child = child_start(argv, environment);
     assert_ends(child, 0);
-    assert_int_equal(database_integer(database, "SELECT count(*) FROM skald.migration"), 1);
+    assert_int_equal(database_integer(database, "SELECT count(*) FROM skald.migration"), 2);
     child_free(child);
 }
 

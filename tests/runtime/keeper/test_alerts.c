@@ -92,8 +92,9 @@ static void test_a_group_is_told_once_and_again_after_the_interval_if_more_died(
 {
     (void)state;
     const char *database = prepared();
-    const char *command = command_new("tell", "cat >> told\nenv | grep ^SKALD_ALERT_ | sort > environment\n"
-                                              "echo >> told_count\n");
+    const char *command =
+        command_new("tell", "cat >> told\nenv | grep ^SKALD_ALERT_ | sort > environment\n"
+                            "echo >> told_count\n");
     for (int i = 1; i <= 3; i++)
         die(database, "aaaa", i);
     skald_service *service = started(database, NULL, command);

@@ -8,8 +8,8 @@
 
 static const char noon[] = "2026-05-01 12:00+00";
 
-/* Follower "orders" of a service that cannot feed it (there is no such stream), so that its jobs are
- * what the test makes of them. */
+/* Follower "orders" of a service that cannot feed it (there is no such stream), so that its jobs
+ * are what the test makes of them. */
 static skald_service *started(const char *database, skald_caps caps)
 {
     const skald_options options = keeper_options(database, servers_nats_url());

@@ -1,4 +1,5 @@
-/* Delayed messages: published when their time has come, in order, once, unless they were cancelled. */
+/* Delayed messages: published when their time has come, in order, once, unless they were cancelled.
+ */
 #include "support/counting.h"
 #include "support/database.h"
 #include "support/keeper.h"
@@ -357,8 +358,7 @@ int main(void)
         cmocka_unit_test(test_a_short_delay_by_the_real_clock_arrives_at_the_follower),
         cmocka_unit_test(test_with_nats_delayed_messages_go_the_way_of_all_others),
         cmocka_unit_test(test_delays_survive_a_restart),
-        cmocka_unit_test(
-            test_thousands_come_out_in_the_order_of_their_times_with_all_they_carried),
+        cmocka_unit_test(test_thousands_come_out_in_the_order_of_their_times_with_all_they_carried),
         cmocka_unit_test(test_a_cancelled_message_is_not_published_and_an_id_is_used_once),
         cmocka_unit_test(test_a_handler_publishes_later_in_its_transaction),
         cmocka_unit_test(test_a_handler_that_fails_has_delayed_nothing),

@@ -114,10 +114,9 @@ static void test_thousands_of_ended_jobs_are_forgotten_at_once(void **state)
 {
     (void)state;
     const char *database = prepared();
-    database_run(database,
-                 "INSERT INTO skald.job (queue, state, message_id, key, body, ended_at)"
-                 " SELECT 'quick', 'done', gen_random_uuid(), '', '', skald.now() - i *"
-                 " interval '1 s' FROM generate_series(0, 3500) AS i");
+    database_run(database, "INSERT INTO skald.job (queue, state, message_id, key, body, ended_at)"
+                           " SELECT 'quick', 'done', gen_random_uuid(), '', '', skald.now() - i *"
+                           " interval '1 s' FROM generate_series(0, 3500) AS i");
     skald_service *service = started(database);
     WAIT_UNTIL(strcmp(states(database), "done:2") == 0);
     keeper_stop(service);

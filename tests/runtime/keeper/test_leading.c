@@ -141,8 +141,8 @@ static void test_one_duty_that_fails_does_not_hold_up_the_others(void **state)
     WAIT_UNTIL(published(database, 5));
     keeper_turn_await(database);
     database_run(database, "ALTER TABLE skald.alert_away RENAME TO alert");
-    WAIT_UNTIL(keeper_log_count("KEEPER-GOES-ON") > gone_on);
-    assert_contains(keeper_log_text("KEEPER-GOES-ON"), "alerts");
+    /* Alerts, and what forgets them. */
+    WAIT_UNTIL(keeper_log_count("KEEPER-GOES-ON") == gone_on + 2);
     keeper_stop(service);
 }
 

@@ -1,4 +1,5 @@
-/* Bulk operations: a frozen set, worked off in order at a rate, stopped, and taken up after a kill. */
+/* Bulk operations: a frozen set, worked off in order at a rate, stopped, and taken up after a kill.
+ */
 #include "support/child.h"
 #include "support/counting.h"
 #include "support/database.h"
@@ -42,8 +43,9 @@ static skald_service *started(const char *database)
 static int64_t begin(const char *database, const char *action, const char *filter, const char *rate)
 {
     char sql[512];
-    snprintf(sql, sizeof sql, "SELECT skald.operation_begin('%s', '%s', 'ada', 'handler fixed', %s)",
-             action, filter, rate);
+    snprintf(sql, sizeof sql,
+             "SELECT skald.operation_begin('%s', '%s', 'ada', 'handler fixed', %s)", action, filter,
+             rate);
     return database_integer(database, sql);
 }
 
@@ -177,8 +179,7 @@ static void test_the_rate_holds_and_the_order_is_that_of_the_ids(void **state)
     WAIT_UNTIL(database_integer(database, "SELECT succeeded FROM skald.operation") == 1);
     for (int second = 1; second <= 3; second++) {
         char now[64];
-        const int64_t before =
-            database_integer(database, "SELECT succeeded FROM skald.operation");
+        const int64_t before = database_integer(database, "SELECT succeeded FROM skald.operation");
         snprintf(now, sizeof now, "2026-05-01 13:00:%02d+00", second);
         keeper_clock_set(database, now);
         WAIT_UNTIL(database_integer(database, "SELECT succeeded FROM skald.operation") >=
@@ -211,16 +212,14 @@ static void test_a_stop_leaves_the_rest_as_it_was(void **state)
     WAIT_UNTIL(database_integer(database, "SELECT succeeded FROM skald.operation") > 5);
     assert_string_equal(
         database_text(database, "SELECT skald.operation_stop(1, 'ada', 'wrong filter')"), "ok");
-    const int64_t succeeded =
-        database_integer(database, "SELECT succeeded FROM skald.operation");
+    const int64_t succeeded = database_integer(database, "SELECT succeeded FROM skald.operation");
     keeper_turn_await(database);
     assert_int_equal(database_integer(database, "SELECT count(*) FROM skald.job"
                                                 " WHERE state = 'discarded'"),
                      succeeded);
     assert_contains(operation(database), "stopped|1000|");
-    assert_string_equal(
-        database_text(database, "SELECT skald.operation_stop(1, 'ada', 'again')"),
-        "operation 1 is stopped already");
+    assert_string_equal(database_text(database, "SELECT skald.operation_stop(1, 'ada', 'again')"),
+                        "operation 1 is stopped already");
     assert_int_equal(database_integer(database, "SELECT count(*) FROM skald.audit WHERE"
                                                 " action = 'stop' AND object = 'operation 1'"),
                      1);

@@ -1,4 +1,5 @@
-/* Schedules: in the time of their zone, once each, also through summer time, outages and changes. */
+/* Schedules: in the time of their zone, once each, also through summer time, outages and changes.
+ */
 #include "keeper/civil.h"
 #include "support/database.h"
 #include "support/keeper.h"
@@ -8,9 +9,8 @@
 
 #include "test/v1/events.pb-c.h"
 
-static const Test__V1__Counted tick = {
-    PROTOBUF_C_MESSAGE_INIT(&test__v1__counted__descriptor),
-    .key = (char *)"", .number = 7, .note = (char *)"tick"};
+static const Test__V1__Counted tick = {PROTOBUF_C_MESSAGE_INIT(&test__v1__counted__descriptor),
+                                       .key = (char *)"", .number = 7, .note = (char *)"tick"};
 
 static skald_service *service_with(const char *database, const char *name, const char *cron,
                                    const skald_schedule_options *options)
@@ -178,52 +178,6 @@ static void test_runs_come_every_second_by_the_real_clock(void **state)
     keeper_stop(service);
 }
 
-/* --- what was missed ------------------------------------------------------------------------- */
-
-static int64_t runs_after_outage(const char *cron, skald_missed missed, const char *until)
-{
-    const char *database = database_new();
-    const skald_schedule_options options = in_zone("UTC", missed);
-    keeper_clock_set(database, "2026-05-01 12:00:30+00");
-    skald_service *service = service_with(database, "job", cron, &options);
-    keeper_start(service);
-    keeper_stop(service);
-
-    keeper_clock_set(database, until);
-    service = service_with(database, "job", cron, &options);
-    keeper_start(service);
-    WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.schedule"
-                                          " WHERE next_at > skald.now()") == 1);
-    keeper_turn_await(database);
-    const int64_t count = runs(database);
-    keeper_stop(service);
-    return count;
-}
-
-static void test_missed_runs_happen_once_all_or_not_as_declared(void **state)
-{
-    (void)state;
-    assert_int_equal(runs_after_outage("0 * * * *", SKALD_MISSED_ONCE, "2026-05-01 17:30+00"), 1);
-    assert_int_equal(runs_after_outage("0 * * * *", SKALD_MISSED_ALL, "2026-05-01 17:30+00"), 5);
-    assert_int_equal(runs_after_outage("0 * * * *", SKALD_MISSED_SKIP, "2026-05-01 17:30+00"), 0);
-    /* In time, however many were missed before: a change of keepers takes a moment. */
-    assert_int_equal(runs_after_outage("0 13 * * *", SKALD_MISSED_SKIP, "2026-05-01 13:00:20+00"),
-                     1);
-    assert_int_equal(runs_after_outage("@every 1h", SKALD_MISSED_ONCE, "2026-05-01 17:30+00"), 1);
-    assert_int_equal(runs_after_outage("@every 1h", SKALD_MISSED_ALL, "2026-05-01 17:30+00"), 5);
-    assert_int_equal(runs_after_outage("@every 1h", SKALD_MISSED_SKIP, "2026-05-01 17:30+00"), 0);
-}
-
-static void test_of_very_many_missed_runs_the_last_thousand_happen(void **state)
-{
-    (void)state;
-    /* 1,440 minutes. */
-    assert_int_equal(runs_after_outage("* * * * *", SKALD_MISSED_ALL, "2026-05-02 12:00:30+00"),
-                     1000);
-    assert_int_equal(runs_after_outage("@every 1m", SKALD_MISSED_ALL, "2026-05-02 12:00:30+00"),
-                     1000);
-}
-
 /* --- declarations --------------------------------------------------------------------------- */
 
 static void start_and_stop(const char *database, const char *cron,
@@ -250,8 +204,9 @@ static void test_what_a_person_changed_stays_until_the_program_declares_somethin
     options.key = "other";
     start_and_stop(database, "30 8 * * *", &options);
     assert_string_equal(next_at(database, "job"), "2026-05-01 23:30:00");
-    assert_string_equal(database_text(database, "SELECT concat_ws('|', cron, time_zone, missed, key,"
-                                                " paused) FROM skald.schedule"),
+    assert_string_equal(database_text(database,
+                                      "SELECT concat_ws('|', cron, time_zone, missed, key,"
+                                      " paused) FROM skald.schedule"),
                         "30 8 * * *|Asia/Tokyo|all|other|t");
     /* Another key, the same times: what is due stays due. */
     database_run(database, "UPDATE skald.schedule SET next_at = '2026-05-01 12:00+00'");
@@ -352,8 +307,6 @@ int main(void)
         cmocka_unit_test(test_a_schedule_publishes_its_message_through_both_changes_of_the_clock),
         cmocka_unit_test(test_every_is_counted_from_the_last_run_and_goes_on_after_a_restart),
         cmocka_unit_test(test_runs_come_every_second_by_the_real_clock),
-        cmocka_unit_test(test_missed_runs_happen_once_all_or_not_as_declared),
-        cmocka_unit_test(test_of_very_many_missed_runs_the_last_thousand_happen),
         cmocka_unit_test(
             test_what_a_person_changed_stays_until_the_program_declares_something_else),
         cmocka_unit_test(test_a_declaration_that_cannot_work_stops_the_start_with_a_sentence),

@@ -27,7 +27,8 @@ static int64_t jobs(const errands *shop, const char *state)
 /* The numbers of what was done, in the order in which it was done. */
 static const char *numbers(const errands *shop)
 {
-    return database_text(shop->database, "SELECT string_agg(number::text, ' ' ORDER BY at) FROM errand");
+    return database_text(shop->database,
+                         "SELECT string_agg(number::text, ' ' ORDER BY at) FROM errand");
 }
 
 /* Moves the clock by which jobs are due. */
@@ -55,9 +56,9 @@ static void test_a_job_is_run_and_its_effects_events_and_result_are_there(void *
                         "test.v1.Answered k");
     unsigned char result[64];
     skald_job_view view;
-    assert_ok(skald_job_look_on(shop.service, shop.connection, id, &view, result, sizeof result,
-                                &error),
-              &error);
+    assert_ok(
+        skald_job_look_on(shop.service, shop.connection, id, &view, result, sizeof result, &error),
+        &error);
     assert_string_equal(view.result_type, "test.v1.Answered");
     Test__V1__Answered *answer = test__v1__answered__unpack(NULL, view.result_size, result);
     assert_non_null(answer);
@@ -125,7 +126,7 @@ static void test_the_most_urgent_comes_first_then_the_oldest(void **state)
     errands shop = one_thread();
     errands_add(&shop, "first", 0, "wait", NULL, NULL);
     WAIT_UNTIL(errands_seen(&shop) == 1);
-    static const skald_priority priorities[] = {SKALD_PRIORITY_LOW,  SKALD_PRIORITY_NORMAL,
+    static const skald_priority priorities[] = {SKALD_PRIORITY_LOW, SKALD_PRIORITY_NORMAL,
                                                 SKALD_PRIORITY_HIGH, SKALD_PRIORITY_URGENT};
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 4; i++) {
@@ -150,9 +151,8 @@ static void test_a_job_is_due_by_the_clock_of_the_database(void **state)
     delayed.delay_ms = 3600 * 1000;
     errands_add(&shop, "k", 1, "", &delayed, NULL);
     skald_enqueue_options dated = SKALD_ENQUEUE_OPTIONS_INIT;
-    dated.at_us =
-        database_integer(shop.database,
-                         "SELECT (extract(epoch FROM now() + interval '2 hours') * 1e6)::bigint");
+    dated.at_us = database_integer(
+        shop.database, "SELECT (extract(epoch FROM now() + interval '2 hours') * 1e6)::bigint");
     errands_add(&shop, "k", 2, "", &dated, NULL);
     errands_add(&shop, "k", 3, "", NULL, NULL);
     WAIT_UNTIL(errands_done(&shop) == 1);
@@ -197,7 +197,8 @@ static void test_an_activity_enqueues_with_its_end(void **state)
     WAIT_UNTIL(errands_done(&shop) == 3);
 
     assert_string_equal(
-        database_text(shop.database, "SELECT string_agg(number::text, ' ' ORDER BY number) FROM errand"),
+        database_text(shop.database,
+                      "SELECT string_agg(number::text, ' ' ORDER BY number) FROM errand"),
         "1 11 12");
     /* What it leads to carries its conversation on, and its key. */
     assert_int_equal(database_integer(shop.database,
@@ -240,9 +241,11 @@ static void test_a_handler_enqueues_in_its_transaction(void **state)
 
     WAIT_UNTIL(errands_done(&shop) == 300);
 
-    assert_int_equal(database_integer(shop.database, "SELECT count(DISTINCT number) FROM errand"), 300);
+    assert_int_equal(database_integer(shop.database, "SELECT count(DISTINCT number) FROM errand"),
+                     300);
     assert_string_equal(database_text(shop.database, "SELECT DISTINCT key FROM skald.job"), "k");
-    assert_string_equal(database_text(shop.database, "SELECT DISTINCT source FROM skald.job"), "/shop");
+    assert_string_equal(database_text(shop.database, "SELECT DISTINCT source FROM skald.job"),
+                        "/shop");
     errands_end(&shop);
 }
 
@@ -259,14 +262,15 @@ static void test_a_queue_that_nobody_declared_fails_its_message_alone(void **sta
     WAIT_UNTIL(errands_done(&shop) == 49);
 
     WAIT_UNTIL(jobs(&shop, "parked") == 1);
-    assert_contains(database_text(shop.database, "SELECT reason FROM skald.job WHERE state = 'parked'"),
-                    "has no queue \"nowhere\"");
+    assert_contains(
+        database_text(shop.database, "SELECT reason FROM skald.job WHERE state = 'parked'"),
+        "has no queue \"nowhere\"");
     /* Once a program has declared it, the message goes through. */
     database_run(shop.database, "INSERT INTO skald.queue (name) VALUES ('nowhere')");
     WAIT_UNTIL(jobs(&shop, "parked") == 0);
-    assert_int_equal(database_integer(shop.database,
-                                      "SELECT count(*) FROM skald.job WHERE queue = 'nowhere'"),
-                     1);
+    assert_int_equal(
+        database_integer(shop.database, "SELECT count(*) FROM skald.job WHERE queue = 'nowhere'"),
+        1);
     errands_end(&shop);
 }
 

@@ -1,5 +1,5 @@
 /* The scanner knows no locale: what a schedule means must not depend on where a process runs. */
-#include "words.h"
+#include "scan.h"
 
 #include <skald/retry.h>
 

@@ -1,7 +1,7 @@
 /* Schedules and rules that people write, taken apart into words. Not for bodies or messages of
  * events. */
-#ifndef SKALD_SAGAS_WORDS_H
-#define SKALD_SAGAS_WORDS_H
+#ifndef SKALD_SAGAS_SCAN_H
+#define SKALD_SAGAS_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
