@@ -426,13 +426,15 @@ skald_status skald_queues_open(skald_queues **out, skald_hub *hub, skald_work_qu
     skald_status status = runners_open(queues, error);
     if (status == SKALD_OK)
         status = pings_listen(queues, error);
+    /* Before the thread is there: what it rings finds them. */
+    *out = queues;
     if (status == SKALD_OK && pthread_create(&queues->thread, NULL, dispatcher_main, queues) != 0)
         status = skald_error_set(error, SKALD_NO_MEMORY, "no thread for queues");
     queues->started = status == SKALD_OK;
-    if (status == SKALD_OK)
-        *out = queues;
-    else
+    if (status != SKALD_OK) {
+        *out = NULL;
         skald_queues_close(queues);
+    }
     return status;
 }
 
