@@ -21,13 +21,16 @@ enum {
 /* --- rows ---------------------------------------------------------------------------------- */
 
 /* Due jobs, the most urgent first, then the oldest; $1 queue, $2 how many. Only as many rows are
- * read and locked as are wanted. Unlimited ones are claimed only while the queue's row agrees. */
+ * read and locked as are wanted. Unlimited ones are claimed only while the queue's row agrees. A
+ * queue above its cap (skald_caps) begins nothing new, and goes on with what has failed. */
 #define DUE_JOBS(columns)                                                                          \
     "SELECT " columns " FROM (VALUES (3::smallint), (2::smallint), (1::smallint), (0::smallint))"  \
     " AS p(priority) CROSS JOIN LATERAL (SELECT w.id, w.key FROM skald.job AS w"                   \
     "  WHERE w.queue = $1 AND w.state = 'waiting' AND w.priority = p.priority"                     \
-    "  AND w.due_at <= (SELECT skald.now()) ORDER BY w.due_at LIMIT $2::bigint"                    \
-    "  FOR NO KEY UPDATE SKIP LOCKED) AS c"                                                        \
+    "  AND w.due_at <= (SELECT skald.now())"                                                       \
+    "  AND (w.attempts > 0"                                                                        \
+    "   OR (SELECT q.full_since IS NULL FROM skald.queue AS q WHERE q.name = $1))"                 \
+    "  ORDER BY w.due_at LIMIT $2::bigint FOR NO KEY UPDATE SKIP LOCKED) AS c"                     \
     " WHERE EXISTS (SELECT FROM skald.queue AS q WHERE q.name = $1 AND NOT q.paused"               \
     "  AND ($3::boolean OR (q.concurrency IS NULL AND q.rate IS NULL"                              \
     "   AND q.breaker_failures IS NULL AND q.key_concurrency IS NULL AND q.key_rate IS NULL)))"    \
@@ -56,8 +59,13 @@ enum {
     "  WHERE a.job = j.id AND a.outcome = 'not yet' AND a.number > coalesce((SELECT max(number)"   \
     "   FROM skald.attempt AS r WHERE r.job = j.id AND r.outcome = 'replayed'), 0)) ELSE 0 END,"
 
+/* It was in hand, not alone, when a process was killed. */
+#define CLAIM_SUSPECT                                                                              \
+    " j.maybe_done AND EXISTS (SELECT FROM skald.attempt AS a WHERE a.job = j.id"                  \
+    "  AND a.outcome = 'lost' AND a.signal IS NOT NULL),"
+
 #define CLAIM_COLUMNS                                                                              \
-    "j.id, j.state = 'expired', j.starts, j.attempts, j.crashes, j.maybe_done,"                    \
+    "j.id, j.state = 'expired', j.starts, j.attempts, j.crashes, j.maybe_done," CLAIM_SUSPECT      \
     " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint," CLAIM_EARLY(          \
         "count(*)") CLAIM_EARLY("(extract(epoch FROM skald.now() - min(a.ended_at)) * "            \
                                 "1000)::bigint") " j.partition, j.published_at, j.body, "          \
@@ -66,7 +74,7 @@ enum {
                                                  "j.causation_id, j.traceparent, j.tracestate, "   \
                                                  "j.headers"
 
-enum { COLUMN_PARTITION = 9, COLUMN_TIME = 10, COLUMN_BODY = 11, COLUMN_TEXTS = 12 };
+enum { COLUMN_PARTITION = 10, COLUMN_TIME = 11, COLUMN_BODY = 12, COLUMN_TEXTS = 13 };
 
 static const char *text_of(const skald_rows *rows, uint32_t row, int column)
 {
@@ -115,9 +123,10 @@ static skald_status run_fill(skald_run *run, const skald_rows *rows, uint32_t ro
     run->attempts = (uint32_t)skald_rows_integer(rows, row, 3);
     run->crashes = (uint32_t)skald_rows_integer(rows, row, 4);
     run->maybe_done = skald_rows_boolean(rows, row, 5);
-    run->failing_ms = time_of(rows, row, 6);
-    run->not_yets = (uint32_t)skald_rows_integer(rows, row, 7);
-    run->early_ms = time_of(rows, row, 8);
+    run->suspect = skald_rows_boolean(rows, row, 6);
+    run->failing_ms = time_of(rows, row, 7);
+    run->not_yets = (uint32_t)skald_rows_integer(rows, row, 8);
+    run->early_ms = time_of(rows, row, 9);
     run->claimed_ms = skald_clock_ms();
     run->item->job_id = run->job_id;
     run->item->attempts = run->attempts;

@@ -38,6 +38,7 @@ typedef struct skald_run {
     uint32_t not_yets; /* answered NOT_YET before */
     uint32_t crashes;
     bool maybe_done;
+    bool suspect;        /* may have ended a process: it runs while no other job does */
     bool expired;        /* too old: not run */
     uint64_t failing_ms; /* since the first failure */
     uint64_t early_ms;   /* since the first NOT_YET */
@@ -90,8 +91,11 @@ struct skald_queues {
     pthread_mutex_t mutex; /* guards what is below, and the runners' states */
     pthread_cond_t condition;
     uint64_t rings;
-    bool over;  /* runners end */
-    bool ended; /* the dispatcher has */
+    uint32_t running;      /* activities, on all runners */
+    uint32_t alone_wanted; /* by suspects, one of which may be running */
+    pthread_cond_t fewer;  /* of either */
+    bool over;             /* runners end */
+    bool ended;            /* the dispatcher has */
     atomic_bool stopping;
 
     /* The dispatcher's own. */

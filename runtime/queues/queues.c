@@ -421,6 +421,7 @@ skald_status skald_queues_open(skald_queues **out, skald_hub *hub, skald_work_qu
     queues->first = first;
     pthread_mutex_init(&queues->mutex, NULL);
     skald_clock_condition_init(&queues->condition);
+    skald_clock_condition_init(&queues->fewer);
     skald_outbox_writer_init(&queues->events);
     skald_job_writer_init(&queues->jobs, hub->name);
     skald_status status = runners_open(queues, error);
@@ -505,6 +506,7 @@ void skald_queues_close(skald_queues *queues)
     skald_outbox_writer_done(&queues->events);
     skald_job_writer_done(&queues->jobs);
     pthread_cond_destroy(&queues->condition);
+    pthread_cond_destroy(&queues->fewer);
     pthread_mutex_destroy(&queues->mutex);
     free(queues);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ALONE_MS = 30000, ALONE_LOOK_MS = 100 };
+
 /* --- the end, as the activity tells it ------------------------------------------------------ */
 
 static void fail(skald_run *run, skald_failure_kind kind, const char *text)
@@ -63,9 +65,43 @@ static bool verify_first(skald_run *run, const skald_activity *activity,
     return true;
 }
 
+/* When a process is killed from outside, by the kernel for want of memory for example, nobody knows
+ * which of the jobs in hand was the cause. So a suspect runs alone, and if its process is killed
+ * again, it was the one. Nobody waits for long, lest one long job holds up all others. */
+static bool may_run(const skald_run *run)
+{
+    const skald_queues *queues = run->queues;
+    return run->suspect ? queues->running == 0 : queues->alone_wanted == 0;
+}
+
+static void user_code_enter(skald_run *run)
+{
+    skald_queues *queues = run->queues;
+    const uint64_t end_ms = skald_clock_ms() + ALONE_MS;
+    pthread_mutex_lock(&queues->mutex);
+    queues->alone_wanted += run->suspect;
+    while (!may_run(run) && skald_clock_ms() < end_ms) {
+        atomic_store(&run->alive, true);
+        skald_clock_wait(&queues->fewer, &queues->mutex, skald_clock_deadline(ALONE_LOOK_MS));
+    }
+    queues->running++;
+    pthread_mutex_unlock(&queues->mutex);
+}
+
+static void user_code_leave(skald_run *run)
+{
+    skald_queues *queues = run->queues;
+    pthread_mutex_lock(&queues->mutex);
+    queues->running--;
+    queues->alone_wanted -= run->suspect;
+    pthread_cond_broadcast(&queues->fewer);
+    pthread_mutex_unlock(&queues->mutex);
+}
+
 static void user_code_run(skald_run *run, const skald_activity *activity,
                           const ProtobufCMessage *input)
 {
+    user_code_enter(run);
     skald_hand_work work = {
         .job_id = run->job_id, .starts = run->starts, .partition = run->item->message.partition};
     snprintf(work.subscription, sizeof work.subscription, "%s", run->queue->name);
@@ -75,6 +111,7 @@ static void user_code_run(skald_run *run, const skald_activity *activity,
     if (!verify_first(run, activity, input))
         answer_take(run, activity, call(run, activity->run, input));
     skald_hand_put(run->runner->hand);
+    user_code_leave(run);
 }
 
 static void run_execute(skald_run *run)

@@ -93,6 +93,7 @@ static int usage(FILE *out, const char *program, int code)
         "  SKALD_LOG                debug, info (default), warning or error\n"
         "  SKALD_SUPERVISE          no: no worker processes, all runs in this one, for debuggers\n"
         "  NOTIFY_SOCKET, WATCHDOG_USEC  systemd's, which is told when the service runs and stops\n"
+        "  SKALD_ALERT_COMMAND      a program that is told of new groups of dead messages\n"
         "  SKALD_ALLOW              unsafe settings that are accepted: fsync full_page_writes\n"
         "                           synchronous_commit\n"
         "\n"

@@ -159,7 +159,7 @@ void killing_await(const counting_pair *pair, test_child *child, int *killed, in
 
 /* --- attempts ------------------------------------------------------------------------------ */
 
-enum { CRASHES_MAX = 3, KEYS = 20, COUNT = 80 };
+enum { KEYS = 20, COUNT = 80 };
 
 static bool is_sanitized(void)
 {
@@ -182,22 +182,23 @@ static const char *attempts(const counting_pair *pair, int key, const char *what
     return database_text(pair->following, sql);
 }
 
-static void expect_backtraces(const counting_pair *pair, int key, const crime *of)
+static void expect_backtraces(const counting_pair *pair, int key, const crime *of, int crashes)
 {
-    char what[128];
+    char what[128], expected[16];
+    snprintf(expected, sizeof expected, "%d", crashes);
     /* Above the end of the stack there is nothing but the recursion. */
     const bool overflow = strcmp(of->name, "overflow") == 0;
     snprintf(what, sizeof what, "count(*) FILTER (WHERE a.backtrace LIKE '%%%s%%')",
              overflow ? "crime_overflow" : "\\_killing");
-    assert_string_equal(attempts(pair, key, what), "3");
+    assert_string_equal(attempts(pair, key, what), expected);
 }
 
-static void expect_quarantine(const counting_pair *pair, int key)
+static void expect_quarantine(const counting_pair *pair, int key, int crashes)
 {
     const crime *of = &crimes[key];
     char expected[128] = "";
     print_message("crime %s\n", of->name);
-    for (int i = 0; i < CRASHES_MAX; i++)
+    for (int i = 0; i < crashes; i++)
         snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%s%s %s",
                  i == 0 ? "" : ", ", of->timed_out ? "timed out" : "crashed", of->ending);
     if (of->of_a_sanitizer && is_sanitized())
@@ -207,28 +208,28 @@ static void expect_quarantine(const counting_pair *pair, int key)
                  "string_agg(format('%s %s', a.outcome, a.signal), ', ' ORDER BY a.number)"),
         expected);
     if (of->backtrace)
-        expect_backtraces(pair, key, of);
+        expect_backtraces(pair, key, of, crashes);
 }
 
-void killing_expect_survival(const char *plan)
+void killing_expect_survival(const char *plan, int crashes)
 {
     counting_pair pair = pair_begin();
     int killed = 0;
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM skald.job WHERE crashes = %d", crashes);
     counting_publish(pair.publisher, pair.origin, KEYS, COUNT, 1);
-    test_child *child = killing_start(&pair, plan, CRASHES_MAX);
+    test_child *child = killing_start(&pair, plan, crashes);
 
     killing_await(&pair, child, &killed, crime_count);
 
     WAIT_UNTIL(counting_facts(pair.following) == COUNT - crime_count);
     killing_expect(&pair, COUNT - crime_count);
     for (int i = 0; i < crime_count; i++)
-        expect_quarantine(&pair, i);
-    assert_int_equal(
-        database_integer(pair.following, "SELECT count(*) FROM skald.job WHERE crashes = 3"),
-        crime_count);
+        expect_quarantine(&pair, i, crashes);
+    assert_int_equal(database_integer(pair.following, sql), crime_count);
     WAIT_UNTIL(killing_log_count(child, "WORKER-REPLACED") ==
                killing_log_count(child, "WORKER-CRASHED"));
-    assert_true(killing_log_count(child, "WORKER-CRASHED") >= CRASHES_MAX * crime_count);
+    assert_true(killing_log_count(child, "WORKER-CRASHED") >= crashes);
     pair_child_stop(child);
     pair_end(&pair);
 }

@@ -34,6 +34,6 @@ void killing_expect(const counting_pair *pair, int count);
 /* The whole story of a plan but "load": fails the test unless everything that commits a crime is
  * dead after three attempts that tell how and where, and all others were handled once each and in
  * order. */
-void killing_expect_survival(const char *plan);
+void killing_expect_survival(const char *plan, int crashes);
 
 #endif

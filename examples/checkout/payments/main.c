@@ -12,7 +12,7 @@
 #include <skald/skald.h>
 
 #define PROVIDER_QUEUE "provider"
-#define PROVIDER_CALLS 16u /* at a time, in each process */
+#define PROVIDER_CALLS 64u /* at a time, in each process: a thread that waits costs little */
 
 /* --- what is to be asked: in the handlers' transactions ----------------------------------------
  */

@@ -5,10 +5,10 @@
 
 #include <stdlib.h>
 
-#define WIDTH 256u
-#define HEIGHT 192u
+#define WIDTH 160u
+#define HEIGHT 120u
 #define TOWER_WIDTH 128u
-#define TOWER_HEIGHT 8192u
+#define TOWER_HEIGHT 4096u
 
 bool album_make(image *out, uint64_t seed, unsigned index, bool tower)
 {

@@ -11,20 +11,22 @@ static double real_at(const PGresult *rows, int row, int column)
     return strtod(PQgetvalue(rows, row, column), NULL);
 }
 
-/* Every picture, with the jobs whose worker was lost. */
+/* When each was uploaded and begun, and whether a worker was lost with it. */
 static bool read_pictures(demo_books *books, PGconn *database)
 {
-    PGresult *rows =
-        database_rows(database, "SELECT p.id, extract(epoch FROM p.uploaded_at) * 1000, EXISTS ("
-                                "SELECT FROM skald.job AS j JOIN skald.attempt AS a ON a.job = j.id"
-                                " WHERE j.message_id = p.id::text)::integer FROM picture AS p");
+    PGresult *rows = database_rows(
+        database, "SELECT p.id, extract(epoch FROM p.uploaded_at) * 1000,"
+                  " coalesce(extract(epoch FROM j.started_at) * 1000, 0),"
+                  " EXISTS (SELECT FROM skald.attempt AS a WHERE a.job = j.id)::integer"
+                  " FROM picture AS p JOIN skald.job AS j ON j.message_id = p.id::text");
     const bool good = rows != NULL;
     for (int row = 0; row < PQntuples(rows); row++) {
         book_picture *picture = books_find(books, PQgetvalue(rows, row, 0));
         if (picture == NULL)
             continue;
         picture->uploaded_ms = real_at(rows, row, 1);
-        picture->interrupted = database_number_at(rows, row, 2) > 0;
+        picture->begun_ms = real_at(rows, row, 2);
+        picture->interrupted = database_number_at(rows, row, 3) > 0;
     }
     PQclear(rows);
     return good;
@@ -32,9 +34,7 @@ static bool read_pictures(demo_books *books, PGconn *database)
 
 static bool read_thumbnails(demo_books *books, PGconn *database)
 {
-    PGresult *rows =
-        database_rows(database, "SELECT picture_id, number, extract(epoch FROM made_at) * 1000"
-                                " FROM thumbnail ORDER BY number");
+    PGresult *rows = database_rows(database, "SELECT picture_id FROM thumbnail");
     const bool good = rows != NULL;
     for (int row = 0; row < PQntuples(rows); row++) {
         book_picture *picture = books_find(books, PQgetvalue(rows, row, 0));
@@ -43,8 +43,6 @@ static bool read_thumbnails(demo_books *books, PGconn *database)
             continue;
         }
         picture->made++;
-        picture->number = database_number_at(rows, row, 1);
-        picture->made_ms = real_at(rows, row, 2);
     }
     PQclear(rows);
     return good;
@@ -54,8 +52,12 @@ bool audit_read(demo_books *books, PGconn *database)
 {
     const int64_t jobs =
         database_number(database, "SELECT count(*) FROM skald.job WHERE queue = 'thumbnails'");
+    const int64_t workers =
+        database_number(database, "SELECT count(DISTINCT made_by) FROM thumbnail");
     books->job_count = (uint64_t)jobs;
-    return jobs >= 0 && read_pictures(books, database) && read_thumbnails(books, database);
+    books->workers = (unsigned)workers;
+    return jobs >= 0 && workers >= 0 && read_pictures(books, database) &&
+           read_thumbnails(books, database);
 }
 
 bool audit_spoil(PGconn *database, const char *what)

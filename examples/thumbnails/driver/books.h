@@ -26,9 +26,8 @@ typedef struct book_picture {
     uint64_t expected;  /* checksum of the thumbnail */
     uint64_t seen;      /* checksum of what the API gives; 0: no thumbnail */
     unsigned made;      /* how often there is a thumbnail */
-    int64_t number;     /* in which order it was made */
     double uploaded_ms; /* by the database's clock */
-    double made_ms;
+    double begun_ms;
     bool interrupted; /* the worker that made it was killed, so another one began anew */
 } book_picture;
 
@@ -45,6 +44,7 @@ typedef struct demo_books {
     book_progress progress;
     uint64_t job_count;
     uint64_t strangers; /* thumbnails of pictures that nobody uploaded */
+    unsigned workers;   /* that made thumbnails */
     double one_worker;  /* thumbnails per second */
     double three_workers;
 } demo_books;
@@ -58,13 +58,13 @@ typedef struct demo_verdict {
     uint64_t placeholders; /* customers who saw one */
     uint64_t twice;        /* pictures that were uploaded twice */
     uint64_t interrupted;
-    double overtaken; /* of the pictures that waited when a paying customer's came, the share that
-                         it overtook; the smallest */
+    uint64_t waited;    /* free pictures that were not begun when a paying customer's came */
+    uint64_t overtaken; /* those of them that were begun after it */
     bool unique_ok;
     bool cancel_ok;
     bool paying_ok;
     bool progress_ok;
-    bool faster_ok;
+    bool shared_ok;
 } demo_verdict;
 
 void books_check(const demo_books *books, demo_verdict *out);

@@ -1,5 +1,5 @@
-/* The kind of a picture is decided by its number: the last tenth are paying customers', and the
- * last one of them is a tower that takes long. */
+/* The kind of a picture is decided by its number. Paying customers are the last of the first burst,
+ * when many others wait; the last picture of all is a tower that takes long. */
 #include "driver/customers.h"
 
 #include "common/clock.h"
@@ -14,12 +14,14 @@
 #define TRIES_MAX 25
 #define PAUSE_MS 200
 #define LOOK_MS 20
-#define TWICE_EVERY 20u
+#define TWICE_EVERY 4u
 
 struct demo_customers {
     demo_books *books;
     double *waits;
     uint64_t seed;
+    unsigned port;
+    unsigned first; /* picture of the burst */
     demo_crowd *crowd;
     atomic_bool stopped;
 };
@@ -28,11 +30,15 @@ static picture_kind kind_of(unsigned index, unsigned count)
 {
     if (index == count - 1)
         return PICTURE_WATCHED;
-    if (index >= count - count / 10)
-        return PICTURE_PAYING;
-    if (index == count / 2)
+    if (index == count / 4)
         return PICTURE_CANCELLED;
-    return PICTURE_FREE;
+    return index >= count / 2 - count / 8 && index < count / 2 ? PICTURE_PAYING : PICTURE_FREE;
+}
+
+/* When others wait already, so that the job of the first upload is not over. */
+static bool is_twice(unsigned index, unsigned count)
+{
+    return index > count / 4 && index < count / 2 - count / 8 && index % TWICE_EVERY == 0;
 }
 
 /* Uploads until there is an answer: while the job is not over, a repeat gets the same number. */
@@ -147,9 +153,10 @@ static void follow_up(const demo_customers *customers, http_client *client, book
     }
 }
 
-static void upload_one(void *user, http_client *client, unsigned index, double due_ms)
+static void upload_one(void *user, http_client *client, unsigned number, double due_ms)
 {
     demo_customers *customers = user;
+    const unsigned index = customers->first + number;
     book_picture *entry = &customers->books->pictures[index];
     const bool paying = entry->kind == PICTURE_PAYING || entry->kind == PICTURE_WATCHED;
     image original;
@@ -163,7 +170,7 @@ static void upload_one(void *user, http_client *client, unsigned index, double d
     free(original.pixels);
 }
 
-demo_customers *customers_start(demo_books *books, const demo_options *options, unsigned port)
+demo_customers *customers_open(demo_books *books, const demo_options *options, unsigned port)
 {
     const unsigned count = options->picture_count;
     demo_customers *made = calloc(1, sizeof(*made));
@@ -176,23 +183,28 @@ demo_customers *customers_start(demo_books *books, const demo_options *options, 
     made->books = books;
     made->waits = waits;
     made->seed = options->seed;
+    made->port = port;
     for (unsigned i = 0; i < count; i++) {
         books->pictures[i].kind = kind_of(i, count);
-        books->pictures[i].twice =
-            i > count / 4 && books->pictures[i].kind == PICTURE_FREE && i % TWICE_EVERY == 0;
-    }
-    made->crowd = crowd_start(&(crowd_plan){
-        .port = port, .count = count, .rate = options->rate, .user = made, .act = upload_one});
-    if (made->crowd == NULL) {
-        customers_free(made);
-        return NULL;
+        books->pictures[i].twice = is_twice(i, count);
     }
     return made;
 }
 
-unsigned customers_answered(const demo_customers *customers)
+bool customers_burst(demo_customers *customers, unsigned burst, double rate)
 {
-    return crowd_done(customers->crowd);
+    const unsigned count = (unsigned)customers->books->picture_count;
+    if (customers->crowd != NULL)
+        crowd_join(customers->crowd);
+    crowd_free(customers->crowd);
+    customers->first = burst == 0 ? 0 : count / 2;
+    customers->crowd =
+        crowd_start(&(crowd_plan){.port = customers->port,
+                                  .count = burst == 0 ? count / 2 : count - count / 2,
+                                  .rate = rate,
+                                  .user = customers,
+                                  .act = upload_one});
+    return customers->crowd != NULL;
 }
 
 percentiles customers_join(demo_customers *customers)

@@ -32,9 +32,11 @@ static int64_t count_made(const demo_run *demo)
     return database_number(demo->site.database, "SELECT count(*) FROM thumbnail");
 }
 
-static int64_t count_workers(const demo_run *demo)
+/* The API is one of them. */
+static int64_t count_processes(const demo_run *demo)
 {
-    return database_number(demo->site.database, "SELECT count(DISTINCT made_by) FROM thumbnail");
+    return database_number(demo->site.database, "SELECT count(*) FROM skald.process WHERE"
+                                                " expires_at > clock_timestamp()");
 }
 
 /* Until `count` says so many; there is no deadline as long as it moves. */
@@ -71,21 +73,34 @@ static bool measure(demo_run *demo, int64_t made, double *per_second)
 static bool work_with_one(demo_run *demo)
 {
     const int64_t count = demo->options.picture_count;
-    if (!wait_for(demo, count_made, 1) || !measure(demo, count * 3 / 10, &demo->books.one_worker))
-        return false;
+    fprintf(demo->talk, "%" PRId64 " pictures are uploaded, %g in a second, seed %" PRIu64 "\n",
+            count / 2, demo->options.rate, demo->options.seed);
+    return customers_burst(demo->customers, 0, demo->options.rate) &&
+           wait_for(demo, count_made, 1) && measure(demo, count * 3 / 8, &demo->books.one_worker);
+}
+
+static bool add_workers(demo_run *demo)
+{
     fprintf(demo->talk,
             "%" PRId64 " thumbnails made, %.0f in a second; two more workers are started\n",
             count_made(demo), demo->books.one_worker);
     return site_add_worker(&demo->site, 1) && site_add_worker(&demo->site, 2) &&
-           wait_for(demo, count_workers, 3);
+           wait_for(demo, count_processes, SITE_WORKERS + 1);
 }
 
 static bool work_with_three(demo_run *demo)
 {
-    const int64_t before = count_made(demo);
-    const int64_t left = (int64_t)demo->options.picture_count - before;
-    if (!measure(demo, before + left / 2, &demo->books.three_workers) ||
-        !site_kill_worker(&demo->site, 1, &demo->report.in_hand))
+    const int64_t count = demo->options.picture_count;
+    const double rate = demo->options.rate * SITE_WORKERS;
+    fprintf(demo->talk, "%" PRId64 " more pictures are uploaded, %g in a second\n",
+            count - count / 2, rate);
+    return customers_burst(demo->customers, 1, rate) && wait_for(demo, count_made, count / 2) &&
+           measure(demo, count * 3 / 4, &demo->books.three_workers);
+}
+
+static bool kill_one(demo_run *demo)
+{
+    if (!site_kill_worker(&demo->site, 1, &demo->report.in_hand))
         return false;
     fprintf(demo->talk,
             "%" PRId64 " thumbnails made, %.0f in a second; a worker is killed with %u in hand\n",
@@ -103,10 +118,9 @@ static int64_t count_over(const demo_run *demo)
 static bool serve_customers(demo_run *demo)
 {
     const double start = clock_now_ms();
-    fprintf(demo->talk, "%u pictures, %g in a second, seed %" PRIu64 "\n",
-            demo->options.picture_count, demo->options.rate, demo->options.seed);
-    demo->customers = customers_start(&demo->books, &demo->options, demo->site.port);
-    if (demo->customers == NULL || !work_with_one(demo) || !work_with_three(demo))
+    demo->customers = customers_open(&demo->books, &demo->options, demo->site.port);
+    if (demo->customers == NULL || !work_with_one(demo) || !add_workers(demo) ||
+        !work_with_three(demo) || !kill_one(demo))
         return false;
     demo->report.answered = customers_join(demo->customers);
     if (!wait_for(demo, count_over, demo->options.picture_count))

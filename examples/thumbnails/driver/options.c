@@ -10,17 +10,16 @@ static const char help[] =
     "examples/thumbnails/demo --pictures 1000 --rate 200 --threads 4\n"
     "examples/thumbnails/demo --json | tail -1    the figures for a program\n"
     "\n"
-    "Starts a private PostgreSQL and nats-server, an upload API and one worker, uploads a burst "
-    "of\n"
-    "pictures, starts two more workers in the middle of it, kills one of them with kill -9, and\n"
-    "compares every thumbnail, pixel by pixel, with what it must be. Exit code 0 only when each "
-    "was\n"
-    "made exactly once. Nothing is left running and no other server is touched.\n"
+    "Starts a private PostgreSQL and nats-server, an upload API and one worker, uploads half\n"
+    "of the pictures, starts two more workers, uploads the other half, kills a worker with\n"
+    "kill -9, and compares every thumbnail, pixel by pixel, with what it must be. Exit code 0\n"
+    "only when each was made exactly once. Nothing is left running and no other server is\n"
+    "touched.\n"
     "\n"
     "  --pictures N             how many pictures are uploaded (200)\n"
-    "  --rate R                 how many of them in a second (100)\n"
+    "  --rate R                 how many of them in a second, then 3 times as many (100)\n"
     "  --threads T              of each worker (2)\n"
-    "  --delay MS               how long a worker waits for 16 rows of a thumbnail (16)\n"
+    "  --delay MS               how long a worker waits for 16 rows of a thumbnail (24)\n"
     "  --seed S                 repeats the pictures of an earlier run (random)\n"
     "  --spoil WHAT             falsifies pixels, twice or lost before the check, to see that\n"
     "                           it can fail\n"
@@ -73,7 +72,7 @@ bool options_read(demo_options *out, int argc, char **argv, int *code)
     *out = (demo_options){.picture_count = 200,
                           .rate = 100,
                           .threads = 2,
-                          .delay_ms = 16,
+                          .delay_ms = 24,
                           .seed = option_random_seed()};
     return options_parse(argc, argv, known, help, read_option, out, code);
 }

@@ -103,12 +103,18 @@ static unsigned count_in_hand(const demo_site *site, const demo_process *worker)
     return count;
 }
 
+static bool has_work(const demo_site *site)
+{
+    return database_number(site->database, "SELECT count(*) FROM skald.job WHERE queue ="
+                                           " 'thumbnails' AND state IN ('waiting', 'running')") > 0;
+}
+
 /* It is frozen first, so that what we see in its hands is there when it is killed. */
 bool site_kill_worker(demo_site *site, unsigned number, unsigned *in_hand)
 {
     demo_process *worker = &site->workers[number];
     unsigned count = 0;
-    while (count == 0) {
+    while (count == 0 && has_work(site)) {
         if (!site_is_well(site))
             return false;
         process_freeze(worker, true);

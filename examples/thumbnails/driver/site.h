@@ -31,7 +31,8 @@ bool site_open(demo_site *site);
 /* One process more. */
 bool site_add_worker(demo_site *site, unsigned number);
 
-/* Waits until this worker has jobs in hand, and kills it; `*in_hand` says how many. */
+/* Waits until this worker has jobs in hand, or nobody has anything to do any more, and kills it;
+ * `*in_hand` says how many it had. */
 bool site_kill_worker(demo_site *site, unsigned number, unsigned *in_hand);
 
 /* Stops what runs; false when something does not end with exit code 0. */

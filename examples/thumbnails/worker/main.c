@@ -97,7 +97,7 @@ SKALD_ACTIVITY(make_thumbnail, pictures__v1__make_thumbnail)
 
 int main(int argc, char **argv)
 {
-    long delay_ms = setting_number("THUMBNAILS_DELAY_MS", 8, 0, 1000);
+    long delay_ms = setting_number("THUMBNAILS_DELAY_MS", 24, 0, 1000);
     skald_options options = SKALD_OPTIONS_INIT;
     options.user = &delay_ms;
     options.lease_ms = 2000; /* a worker that is gone is missed after that */

@@ -19,6 +19,8 @@
 #define LOOK_MS 10
 #define STUCK_MS_MAX 120000 /* without any progress */
 #define OUTAGE_HOURS 27
+#define TRIES_MAX 25
+#define PAUSE_MS 200
 
 typedef struct demo_run {
     demo_options options;
@@ -27,6 +29,7 @@ typedef struct demo_run {
     demo_crowd *crowd;
     double *waits;
     atomic_uint placed;
+    atomic_bool stopped;
     demo_report report;
     FILE *talk; /* where progress is told: not among the figures that a program reads */
 } demo_run;
@@ -34,17 +37,25 @@ typedef struct demo_run {
 /* --- the burst -----------------------------------------------------------------------------------
  */
 
+/* Tells of it until there is an answer: the Idempotency-Key makes that safe. */
 static void tell_event(void *user, http_client *client, unsigned index, double due_ms)
 {
     demo_run *demo = user;
+    char key[32];
     char text[64];
-    json_t *answer = NULL;
+    bool placed = false;
+    snprintf(key, sizeof(key), "event-%u", index + 1);
     snprintf(text, sizeof(text), "event number %u", index + 1);
     json_t *body = json_pack("{s:s}", "body", text);
-    if (http_client_call(client, "POST", "/events", NULL, body, &answer) == 202)
-        atomic_fetch_add(&demo->placed, 1);
+    for (int try = 0; !placed && try < TRIES_MAX && !atomic_load(&demo->stopped); try++) {
+        json_t *answer = NULL;
+        placed = http_client_call(client, "POST", "/events", key, body, &answer) == 202;
+        json_decref(answer);
+        if (!placed)
+            clock_sleep_ms(PAUSE_MS);
+    }
+    atomic_fetch_add(&demo->placed, placed);
     demo->waits[index] = clock_now_ms() - due_ms;
-    json_decref(answer);
     json_decref(body);
 }
 
@@ -197,7 +208,7 @@ static bool wait_for_the_end(demo_run *demo)
 
 static bool replay(demo_run *demo)
 {
-    const char *const list[] = {"skald", "dead", "list", NULL};
+    const char *const list[] = {"skald", "dead", "list", "--time", "relative", NULL};
     const char *const replay_all[] = {"skald",        "dead",    "replay", "--all", "--reason",
                                       "dora is back", "--actor", "olga",   "--yes", NULL};
     if (!site_run_skald(&demo->site, list, demo->talk))
@@ -266,6 +277,7 @@ int main(int argc, char **argv)
     interrupt_watch();
     const bool good = run(&demo);
     const int signal = interrupt_came();
+    atomic_store(&demo.stopped, true);
     crowd_free(demo.crowd);
     site_done(&demo.site, !good && signal == 0 && demo.options.spoil == NULL);
     audit_done(&demo.books);

@@ -20,12 +20,15 @@ struct events_api {
     http_server *server;
 };
 
-static bool run(PGconn *connection, const char *sql, int count, const char *const values[])
+/* How many rows it changed; -1 when PostgreSQL refused it. */
+static int run(PGconn *connection, const char *sql, int count, const char *const values[])
 {
     PGresult *result = PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0);
-    const bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
+    const int changed = PQresultStatus(result) == PGRES_COMMAND_OK
+                            ? (int)strtol(PQcmdTuples(result), NULL, 10)
+                            : -1;
     PQclear(result);
-    return done;
+    return changed;
 }
 
 /* Whoever has the endpoints' rows is the only one to number events for them until the COMMIT: so
@@ -63,7 +66,7 @@ static bool add_delivery(events_api *api, PGconn *connection, const char *event_
     const char *values[] = {id, event_id, wish->endpoint, number};
     return run(connection,
                "INSERT INTO delivery (id, event_id, endpoint, number) VALUES ($1, $2, $3, $4)", 4,
-               values) &&
+               values) == 1 &&
            enqueue(api, connection, wish, id);
 }
 
@@ -84,18 +87,30 @@ static bool add_deliveries(events_api *api, PGconn *connection, const char *even
     return good;
 }
 
+/* 1 when the event is new, 0 when somebody has told of it before, -1 when it cannot be noted.
+ * Whoever tells of it at the same time is waited for. */
+static int insert_event(PGconn *connection, const char *const values[3])
+{
+    return run(connection,
+               "INSERT INTO event (id, idempotency_key, body) VALUES ($1, $2, $3)"
+               " ON CONFLICT (idempotency_key) DO NOTHING",
+               3, values);
+}
+
 /* The event and all its deliveries commit together, or it has not happened. */
-static void take_event(events_api *api, PGconn *connection, const char *body, http_answer *answer)
+static void take_event(events_api *api, PGconn *connection, const char *key, const char *body,
+                       http_answer *answer)
 {
     char id[37];
     skald_uuid7(id);
-    const char *values[] = {id, body};
-    if (run(connection, "BEGIN", 0, NULL) &&
-        run(connection, "INSERT INTO event (id, body) VALUES ($1, $2)", 2, values) &&
-        add_deliveries(api, connection, id, body) && run(connection, "COMMIT", 0, NULL)) {
+    const int added = run(connection, "BEGIN", 0, NULL) == 0
+                          ? insert_event(connection, (const char *[]){id, key, body})
+                          : -1;
+    if (added >= 0 && (added == 0 || add_deliveries(api, connection, id, body)) &&
+        run(connection, "COMMIT", 0, NULL) == 0) {
         skald_ring(api->service);
         answer->status = 202;
-        answer->body = json_pack("{s:s}", "id", id);
+        answer->body = json_pack("{s:b}", "repeated", added == 0);
     } else {
         http_refuse(answer, 503, "try again");
     }
@@ -107,13 +122,14 @@ static void on_request(void *user, const http_request *request, http_answer *ans
 {
     events_api *api = user;
     const char *body = json_string_value(json_object_get(request->body, "body"));
+    const char *key = http_request_header(request, "Idempotency-Key");
     if (strcmp(request->method, "POST") != 0 || strcmp(request->path, "/events") != 0) {
         http_refuse(answer, 404, "there is only POST /events");
     } else if (body == NULL || strlen(body) > BODY_SIZE_MAX) {
         http_refuse(answer, 400, "body must be a text of at most 1024 bytes");
     } else {
         PGconn *connection = pool_take(api->pool);
-        take_event(api, connection, body, answer);
+        take_event(api, connection, key, body, answer);
         pool_give(api->pool, connection);
     }
 }

@@ -6,9 +6,10 @@ CREATE TABLE endpoint (
 );
 
 CREATE TABLE event (
-    id           uuid         PRIMARY KEY,
-    body         text         NOT NULL,
-    happened_at  timestamptz  NOT NULL DEFAULT clock_timestamp()
+    id               uuid         PRIMARY KEY,
+    idempotency_key  text         UNIQUE, -- by which whoever tells of it is known to repeat himself
+    body             text         NOT NULL,
+    happened_at      timestamptz  NOT NULL DEFAULT clock_timestamp()
 );
 
 -- One row for each event and endpoint; the id is that of the job.

@@ -33,7 +33,8 @@ extern "C" {
     X(NOT_YET, 17, "something it depends on has not arrived; try again soon")                      \
     X(DEAD, 18, "it can never succeed; keep it for a person")                                      \
     X(SKIPPED, 19, "it need not be done; go on")                                                   \
-    X(CANCELLED, 20, "somebody asked to end it")
+    X(CANCELLED, 20, "somebody asked to end it")                                                   \
+    X(REFUSED, 21, "business says no")
 
 typedef enum skald_status {
 #define SKALD_STATUS_ENUM(name, number, text) SKALD_##name = number,

@@ -1,10 +1,14 @@
 /* A payment provider that cannot be reached is not a refused card: the order waits, the reason can
- * be read, and the money is taken once when the provider is back. */
+ * be read, and the money is taken once when the provider is back. Where nobody knows whether it was
+ * taken, the provider is asked and not told again. */
+#include "common/clock.h"
 #include "common/http_client.h"
+#include "common/http_server.h"
 #include "examples/checkout/program.h"
 #include "support/wait.h"
 
 #include <arpa/inet.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 typedef struct test_shop {
@@ -60,6 +64,11 @@ static int close_shop(void **state)
     unlink(shop->port_file);
     unlink(shop->ledger);
     free(shop);
+    /* The next test brings new databases, for which the streams of these would be lost history. */
+    skald_error error = {0};
+    servers_stop(SKALD_SERVER_NATS);
+    assert_ok(skald_servers_wipe(servers(), SKALD_SERVER_NATS, &error), &error);
+    servers_start(SKALD_SERVER_NATS);
     return 0;
 }
 
@@ -102,8 +111,11 @@ static void test_an_order_waits_for_a_provider_that_is_away_and_is_charged_once(
     place_order(shop);
     WAIT_UNTIL(database_integer(shop->payments_database,
                                 "SELECT count(*) FROM skald.job WHERE attempts >= 2") == 1);
-    assert_string_equal(database_text(shop->payments_database, "SELECT state FROM skald.job"),
-                        "parked");
+    assert_string_equal(database_text(shop->payments_database, "SELECT queue FROM skald.job"),
+                        "provider");
+    assert_true(database_integer(shop->payments_database, "SELECT count(*) FROM skald.attempt"
+                                                          " WHERE error_class ="
+                                                          " 'provider-away'") >= 2);
     assert_contains(database_text(shop->payments_database, "SELECT reason FROM skald.job"),
                     "the payment provider did not answer");
     assert_int_equal(database_integer(shop->payments_database, "SELECT count(*) FROM payment"), 0);
@@ -112,9 +124,61 @@ static void test_an_order_waits_for_a_provider_that_is_away_and_is_charged_once(
 
     WAIT_UNTIL(database_integer(shop->payments_database,
                                 "SELECT count(*) FROM payment WHERE kind = 'charge'") == 1);
-    WAIT_UNTIL(database_integer(shop->payments_database, "SELECT count(*) FROM skald.job") == 0);
+    WAIT_UNTIL(database_integer(shop->payments_database,
+                                "SELECT count(*) FROM skald.job WHERE state = 'done'") == 1);
     assert_int_equal(count_ledger_lines(shop), 1);
     program_stop(provider);
+}
+
+/* A provider that takes the money and does not come to answer. */
+typedef struct test_mute {
+    atomic_uint charges;
+    atomic_uint questions;
+    atomic_bool over;
+} test_mute;
+
+static void on_mute_request(void *user, const http_request *request, http_answer *answer)
+{
+    test_mute *mute = user;
+    if (strcmp(request->method, "GET") == 0) {
+        atomic_fetch_add(&mute->questions, 1);
+        assert_non_null(http_request_query(request, "key"));
+        answer->body = json_pack("{s:s}", "id", "charge-of-the-mute");
+        return;
+    }
+    atomic_fetch_add(&mute->charges, 1);
+    while (!atomic_load(&mute->over))
+        clock_sleep_ms(5);
+    answer->body = json_pack("{s:s}", "id", "charge-too-late");
+}
+
+static void test_a_charge_whose_process_was_killed_is_asked_for_and_not_made_again(void **state)
+{
+    test_shop *shop = *state;
+    static test_mute mute;
+    program_setting provider_port;
+    http_server *provider = http_server_open(shop->provider_port, on_mute_request, &mute);
+    assert_non_null(provider);
+    place_order(shop);
+    WAIT_UNTIL(atomic_load(&mute.charges) == 1);
+
+    child_signal(shop->payments, SIGKILL);
+    child_wait(shop->payments);
+    child_free(shop->payments);
+    snprintf(provider_port, sizeof(provider_port), "SHOP_PROVIDER_PORT=%u", shop->provider_port);
+    shop->payments = program_start("payments", shop->payments_database, provider_port, NULL);
+
+    WAIT_UNTIL(database_integer(shop->payments_database,
+                                "SELECT count(*) FROM payment WHERE kind = 'charge'") == 1);
+    assert_string_equal(database_text(shop->payments_database, "SELECT provider_id FROM payment"),
+                        "charge-of-the-mute");
+    assert_int_equal(atomic_load(&mute.charges), 1);
+    assert_true(atomic_load(&mute.questions) >= 1);
+    WAIT_UNTIL(database_integer(shop->payments_database,
+                                "SELECT count(*) FROM skald.outbox WHERE type ="
+                                " 'shop.v1.PaymentCompleted'") == 1);
+    atomic_store(&mute.over, true);
+    http_server_free(provider);
 }
 
 int main(void)
@@ -122,6 +186,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             test_an_order_waits_for_a_provider_that_is_away_and_is_charged_once, open_shop,
+            close_shop),
+        cmocka_unit_test_setup_teardown(
+            test_a_charge_whose_process_was_killed_is_asked_for_and_not_made_again, open_shop,
             close_shop),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);

@@ -79,6 +79,22 @@ static void test_a_key_is_still_known_after_a_restart(void **state)
     ledger_free(ledger);
 }
 
+static void test_what_is_in_the_book_is_found_by_its_kind_and_key(void **state)
+{
+    const test_place *place = *state;
+    char made[64];
+    char found[64] = "";
+    shop_ledger *ledger = ledger_open(place->path);
+    assert_true(ledger_add(ledger, &charge, made));
+
+    assert_true(ledger_find(ledger, "charge", "charge-1", found));
+
+    assert_string_equal(found, made);
+    assert_false(ledger_find(ledger, "refund", "charge-1", found));
+    assert_false(ledger_find(ledger, "charge", "charge-2", found));
+    ledger_free(ledger);
+}
+
 /* A crash in the middle of a write: nobody was answered, so nothing happened. */
 static void test_half_a_line_at_the_end_is_forgotten(void **state)
 {
@@ -121,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_PLACE(test_a_repeated_key_moves_money_once_and_gets_the_first_answer),
         IN_PLACE(test_a_key_is_still_known_after_a_restart),
+        IN_PLACE(test_what_is_in_the_book_is_found_by_its_kind_and_key),
         IN_PLACE(test_half_a_line_at_the_end_is_forgotten),
         IN_PLACE(test_a_file_that_is_no_ledger_is_refused),
     };

@@ -212,6 +212,32 @@ static void restart(errands *shop, double declared)
     shop->service = errands_service(shop->database, &options);
 }
 
+static void test_a_full_queue_begins_nothing_new_and_goes_on_with_what_has_failed(void **state)
+{
+    (void)state;
+    errands shop = errands_begin(NULL);
+    /* By the keeper's hand, which would take it back: its own look says that there is room. */
+    database_run(shop.database,
+                 "CREATE FUNCTION stay_full() RETURNS trigger LANGUAGE plpgsql AS"
+                 " 'BEGIN NEW.full_since := coalesce(NEW.full_since, OLD.full_since);"
+                 " RETURN NEW; END';"
+                 "CREATE TRIGGER stay_full BEFORE UPDATE ON skald.queue FOR EACH ROW"
+                 " WHEN (current_setting('application_name') LIKE 'skald/%')"
+                 " EXECUTE FUNCTION stay_full()");
+    errands_add(&shop, "failing", 1, "fail", NULL, NULL);
+    WAIT_UNTIL(errands_seen(&shop) >= 2);
+    set(&shop, "full_since = skald.now()");
+    errands_add(&shop, "new", 2, "", NULL, NULL);
+
+    const int64_t seen = errands_seen(&shop);
+    WAIT_UNTIL(errands_seen(&shop) >= seen + 20);
+    assert_int_equal(errands_done(&shop), 0);
+
+    set(&shop, "full_since = NULL");
+    WAIT_UNTIL(errands_done(&shop) == 1);
+    errands_end(&shop);
+}
+
 static void test_what_a_person_changed_stays_until_the_program_declares_something_else(void **state)
 {
     (void)state;
@@ -315,6 +341,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_key_has_a_concurrency_of_its_own_across_three_processes),
         cmocka_unit_test(test_limits_are_changed_while_jobs_run),
         cmocka_unit_test(test_nothing_of_a_paused_queue_begins),
+        cmocka_unit_test(test_a_full_queue_begins_nothing_new_and_goes_on_with_what_has_failed),
         cmocka_unit_test(
             test_what_a_person_changed_stays_until_the_program_declares_something_else),
         cmocka_unit_test(test_failures_in_a_row_open_the_circuit_and_a_probe_closes_it),

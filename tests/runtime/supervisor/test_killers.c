@@ -8,7 +8,7 @@ static void test_a_message_that_kills_is_dead_after_three_times_and_no_other_is_
     void **state)
 {
     (void)state;
-    killing_expect_survival("messages");
+    killing_expect_survival("messages", 3);
 }
 
 int main(int argc, char **argv)
