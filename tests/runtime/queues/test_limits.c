@@ -48,11 +48,8 @@ static void three_end(three *all)
 {
     assert_int_equal(
         database_integer(all->shop.database, "SELECT count(DISTINCT process) FROM errand"), 3);
-    for (int i = 0; i < 2; i++) {
-        child_signal(all->children[i], 15);
-        assert_int_equal(child_wait(all->children[i]), 0);
-        child_free(all->children[i]);
-    }
+    for (int i = 0; i < 2; i++)
+        errands_child_stop(all->children[i]);
     errands_end(&all->shop);
 }
 
