@@ -328,6 +328,19 @@ static skald_status claim_fill(skald_claim *claim, skald_error *error)
     return status == SKALD_OK ? expired_release(claim, error) : status;
 }
 
+skald_status skald_queue_claim_within(skald_queues *queues, skald_work_queue *queue,
+                                      skald_run **runs, uint32_t wanted, uint32_t *claimed,
+                                      skald_error *error)
+{
+    assert(!queue->limited);
+    skald_claim claim = {.queues = queues, .queue = queue, .runs = runs, .wanted = wanted};
+    const skald_status status = claim_fill(&claim, error);
+    skald_rows_free(claim.candidates);
+    skald_key_limits_done(&claim);
+    *claimed = claim.claimed;
+    return status;
+}
+
 static skald_status claim_try(skald_claim *claim, skald_error *error)
 {
     skald_pipeline *pipeline = claim->queues->pipeline;

@@ -26,6 +26,12 @@ enum {
 
 #define CULPRIT_UNKNOWN SIZE_MAX
 
+/* Jobs claimed in the transaction of the ends. */
+typedef struct next_jobs {
+    skald_run **runs;
+    size_t count;
+} next_jobs;
+
 static uint64_t random_bits(void)
 {
     uint64_t bits = 0;
@@ -218,6 +224,47 @@ static skald_status ends_fill(skald_queues *queues, skald_run **runs, skald_job_
     return status == SKALD_OK ? breakers_tell(queues, runs, ends, count, error) : status;
 }
 
+/* The runners of this queue whose jobs end here need others. Where there are limits that is for a
+ * transaction of its own, which locks the queue's row and nothing else. */
+static skald_status next_claim(skald_queues *queues, skald_work_queue *queue, skald_run **runs,
+                               const skald_job_end *ends, size_t count, next_jobs *next,
+                               skald_error *error)
+{
+    skald_run *spares[SKALD_QUEUE_THREADS_MAX];
+    uint32_t wanted = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (runs[i]->queue == queue && ends[i].held)
+            spares[wanted++] = skald_runner_spare(runs[i]->runner);
+    }
+    uint32_t claimed = 0;
+    skald_status status = SKALD_OK;
+    if (wanted > 0)
+        status = skald_queue_claim_within(queues, queue, spares, wanted, &claimed, error);
+    for (uint32_t i = 0; i < claimed; i++)
+        next->runs[next->count++] = spares[i];
+    return status;
+}
+
+static skald_status next_claim_all(skald_queues *queues, skald_run **runs,
+                                   const skald_job_end *ends, size_t count, next_jobs *next,
+                                   skald_error *error)
+{
+    skald_status status = SKALD_OK;
+    for (skald_work_queue *queue = queues->first; queue != NULL && status == SKALD_OK;
+         queue = queue->next) {
+        if (!queue->limited && !queue->paused && !atomic_load(&queues->stopping))
+            status = next_claim(queues, queue, runs, ends, count, next, error);
+    }
+    return status;
+}
+
+/* Nothing of it was committed. */
+static void next_drop(next_jobs *next)
+{
+    while (next->count > 0)
+        skald_run_clear(next->runs[--next->count]);
+}
+
 static void culprit_correct(const skald_queues *queues, size_t *culprit)
 {
     const uint32_t owner = skald_pipeline_failed_owner(queues->pipeline);
@@ -226,7 +273,7 @@ static void culprit_correct(const skald_queues *queues, size_t *culprit)
 }
 
 static skald_status ends_try(skald_queues *queues, skald_run **runs, skald_job_end *ends,
-                             size_t count, size_t *culprit, skald_error *error)
+                             size_t count, next_jobs *next, size_t *culprit, skald_error *error)
 {
     *culprit = CULPRIT_UNKNOWN;
     skald_outbox_writer_clear(&queues->events);
@@ -235,6 +282,8 @@ static skald_status ends_try(skald_queues *queues, skald_run **runs, skald_job_e
     if (status != SKALD_OK)
         return status;
     status = ends_fill(queues, runs, ends, count, culprit, error);
+    if (status == SKALD_OK && next != NULL)
+        status = next_claim_all(queues, runs, ends, count, next, error);
     if (status == SKALD_OK) {
         skald_crash_here(SKALD_CRASH_JOB_END_SENT);
         status = skald_pipeline_commit(queues->pipeline, error);
@@ -329,7 +378,7 @@ static void culprit_judge(skald_run *run, const skald_error *failure, bool alone
 }
 
 static skald_status settle(skald_queues *queues, skald_run **runs, skald_job_end *ends,
-                           size_t count, skald_error *error);
+                           size_t count, next_jobs *next, skald_error *error);
 
 /* Those before the culprit, the culprit alone, those behind it. */
 static skald_status settle_around(skald_queues *queues, skald_run **runs, skald_job_end *ends,
@@ -340,16 +389,17 @@ static skald_status settle_around(skald_queues *queues, skald_run **runs, skald_
     culprit_judge(runs[culprit], failure, alone);
     /* It is looked at again in the next turn. */
     const bool later = failure->status == SKALD_TIMEOUT && passing(failure, runs[culprit]);
-    skald_status status = settle(queues, runs, ends, culprit, error);
+    skald_status status = settle(queues, runs, ends, culprit, NULL, error);
     if (status == SKALD_OK && !later)
-        status = settle(queues, runs + culprit, ends + culprit, 1, error);
+        status = settle(queues, runs + culprit, ends + culprit, 1, NULL, error);
     if (status == SKALD_OK)
-        status = settle(queues, runs + culprit + 1, ends + culprit + 1, count - culprit - 1, error);
+        status = settle(queues, runs + culprit + 1, ends + culprit + 1, count - culprit - 1, NULL,
+                        error);
     return status;
 }
 
 static skald_status settle(skald_queues *queues, skald_run **runs, skald_job_end *ends,
-                           size_t count, skald_error *error)
+                           size_t count, next_jobs *next, skald_error *error)
 {
     if (count == 0)
         return SKALD_OK;
@@ -357,17 +407,24 @@ static skald_status settle(skald_queues *queues, skald_run **runs, skald_job_end
         end_fill(&ends[i], runs[i]);
     size_t culprit;
     skald_error failure = {0};
-    const skald_status status = ends_try(queues, runs, ends, count, &culprit, &failure);
+    const skald_status status = ends_try(queues, runs, ends, count, next, &culprit, &failure);
     if (status == SKALD_OK) {
         skald_crash_here(SKALD_CRASH_JOB_ENDED);
+        if (next != NULL && next->count > 0)
+            skald_crash_here(SKALD_CRASH_JOB_CLAIMED);
         queues->conflicts = 0;
         committed_note(queues, runs, ends, count);
         return SKALD_OK;
     }
+    if (next != NULL)
+        next_drop(next);
     if (blameless(status)) {
         *error = failure;
         return status;
     }
+    /* It may have been the claim. */
+    if (next != NULL && culprit == CULPRIT_UNKNOWN)
+        return settle(queues, runs, ends, count, NULL, error);
     if (count == 1 && !has_effects(runs[0]) && !passing(&failure, runs[0])) {
         /* Not its own statements: a trouble of the database, which may end. */
         *error = failure;
@@ -380,20 +437,22 @@ static skald_status settle(skald_queues *queues, skald_run **runs, skald_job_end
     if (count == 1)
         return settle_around(queues, runs, ends, count, 0, &failure, error);
     const size_t half = count / 2;
-    const skald_status first = settle(queues, runs, ends, half, error);
+    const skald_status first = settle(queues, runs, ends, half, NULL, error);
     return first != SKALD_OK ? first
-                             : settle(queues, runs + half, ends + half, count - half, error);
+                             : settle(queues, runs + half, ends + half, count - half, NULL, error);
 }
 
 skald_status skald_queues_settle(skald_queues *queues, skald_run **runs, size_t count,
-                                 skald_error *error)
+                                 skald_run **next, size_t *next_count, skald_error *error)
 {
     if (count == 0)
         return SKALD_OK;
     skald_job_end *ends = calloc(count, sizeof *ends);
     if (ends == NULL)
         return skald_error_set(error, SKALD_NO_MEMORY, "no memory for the ends of jobs");
-    const skald_status status = settle(queues, runs, ends, count, error);
+    next_jobs claimed = {.runs = next};
+    const skald_status status = settle(queues, runs, ends, count, &claimed, error);
+    *next_count = claimed.count;
     free(ends);
     return status;
 }

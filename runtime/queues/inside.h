@@ -28,7 +28,7 @@ typedef struct skald_run {
     skald_effects effects;
     skald_work_queue *queue;
     struct skald_queues *queues;
-    skald_hand *hand;
+    struct skald_runner *runner;
     skald_item *item;
 
     /* As claimed. */
@@ -73,7 +73,10 @@ typedef struct skald_runner {
     bool started;
     pthread_cond_t condition; /* there is a job, or it is over */
     skald_runner_state state; /* guarded by the queues' mutex */
-    skald_run run;
+    skald_hand *hand;
+    /* While the end of one job is noted, the next is claimed into the other slot. */
+    skald_run slots[2];
+    skald_run *run; /* the one in hand; changed by the dispatcher, never while it is RUNNING */
 } skald_runner;
 
 struct skald_queues {
@@ -114,8 +117,11 @@ skald_status skald_runner_open(skald_runner *runner, skald_queues *queues, skald
                                skald_error *error);
 void skald_runner_done(skald_runner *runner);
 
-/* Gives a free runner its job, which is in runner->run; with the mutex held. */
-void skald_runner_give(skald_runner *runner);
+/* Gives a free runner its job, which is in one of its slots; with the mutex held. */
+void skald_runner_give(skald_runner *runner, skald_run *run);
+
+/* The slot that is not in hand. */
+skald_run *skald_runner_spare(skald_runner *runner);
 
 /* The run is over: what it used is freed. */
 void skald_run_clear(skald_run *run);
@@ -126,9 +132,17 @@ skald_status skald_queue_claim(skald_queues *queues, skald_work_queue *queue, sk
                                uint32_t wanted, uint32_t *claimed, uint32_t *wait_ms,
                                skald_error *error);
 
-/* ending.c. Notes the ends of runs with their effects; run->settled says of which. */
+/* The same in the transaction in hand, for a queue without limits; nothing is claimed unless that
+ * is committed. */
+skald_status skald_queue_claim_within(skald_queues *queues, skald_work_queue *queue,
+                                      skald_run **runs, uint32_t wanted, uint32_t *claimed,
+                                      skald_error *error);
+
+/* ending.c. Notes the ends of runs with their effects; run->settled says of which. When all goes
+ * well the same transaction claims the next jobs for their runners: `next` receives those that are
+ * to begin now, as many as `count` at most. */
 skald_status skald_queues_settle(skald_queues *queues, skald_run **runs, size_t count,
-                                 skald_error *error);
+                                 skald_run **next, size_t *next_count, skald_error *error);
 
 /* What becomes of a job that failed like this: fills in state, delay, fingerprint and the rest. */
 void skald_job_end_fail(skald_job_end *end, const skald_work_queue *queue, const char *type,
@@ -143,7 +157,9 @@ typedef struct skald_breaker_news {
 skald_status skald_breaker_tell(skald_queues *queues, const skald_work_queue *queue,
                                 const skald_breaker_news *news, size_t count, skald_error *error);
 
-/* lost.c. Heartbeats out, cancellations and losses in; jobs of processes that are gone. */
+/* lost.c. On a new connection: what we claimed without hearing of it. Heartbeats out, cancellations
+ * and losses in; jobs of processes that are gone; keys that wait in vain. */
+skald_status skald_queues_reclaim(skald_queues *queues, skald_error *error);
 skald_status skald_queues_tick(skald_queues *queues, skald_error *error);
 skald_status skald_queues_lost(skald_queues *queues, skald_error *error);
 skald_status skald_queues_mend(skald_queues *queues, skald_error *error);

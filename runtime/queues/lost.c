@@ -45,7 +45,7 @@ static void beats_collect(skald_queues *queues, beats *all)
     pthread_mutex_lock(&queues->mutex);
     for (uint32_t i = 0; i < queues->runner_count; i++) {
         skald_runner *runner = &queues->runners[i];
-        skald_run *run = &runner->run;
+        skald_run *run = runner->run;
         if (runner->state == SKALD_RUNNER_FREE)
             continue;
         const bool alive = atomic_exchange(&run->alive, false);
@@ -68,8 +68,8 @@ static skald_run *run_find(skald_queues *queues, int64_t job_id)
 {
     for (uint32_t i = 0; i < queues->runner_count; i++) {
         skald_runner *runner = &queues->runners[i];
-        if (runner->state != SKALD_RUNNER_FREE && runner->run.job_id == job_id)
-            return &runner->run;
+        if (runner->state != SKALD_RUNNER_FREE && runner->run->job_id == job_id)
+            return runner->run;
     }
     return NULL;
 }
@@ -102,8 +102,8 @@ static void running_list(skald_queues *queues, skald_array *ids, skald_array *st
     for (uint32_t i = 0; i < queues->runner_count; i++) {
         if (queues->runners[i].state != SKALD_RUNNER_RUNNING)
             continue;
-        skald_array_integer(ids, queues->runners[i].run.job_id);
-        skald_array_integer(starts, queues->runners[i].run.starts);
+        skald_array_integer(ids, queues->runners[i].run->job_id);
+        skald_array_integer(starts, queues->runners[i].run->starts);
     }
     pthread_mutex_unlock(&queues->mutex);
 }
@@ -158,6 +158,30 @@ skald_status skald_queues_tick(skald_queues *queues, skald_error *error)
         status = beats_send(queues, &all, error);
     beats_done(&all);
     return status == SKALD_OK ? fates_read(queues, error) : status;
+}
+
+/* --- claims that nobody heard of ------------------------------------------------------------ */
+
+/* A claim may have been committed without our knowing, when the connection was lost: then its jobs
+ * are ours by name, and in nobody's hand. */
+skald_status skald_queues_reclaim(skald_queues *queues, skald_error *error)
+{
+    skald_array ids;
+    skald_array_init(&ids, SKALD_ARRAY_INT8);
+    pthread_mutex_lock(&queues->mutex);
+    for (uint32_t i = 0; i < queues->runner_count; i++) {
+        if (queues->runners[i].state != SKALD_RUNNER_FREE)
+            skald_array_integer(&ids, queues->runners[i].run->job_id);
+    }
+    pthread_mutex_unlock(&queues->mutex);
+    const skald_param params[] = {skald_text(queues->hub->process_id), skald_array_param(&ids)};
+    const skald_status status =
+        skald_pg_run(queues->pg, NULL,
+                     "UPDATE skald.job SET state = 'waiting', due_at = skald.now(), holder = NULL"
+                     " WHERE state = 'running' AND holder = $1::uuid AND id <> ALL ($2)",
+                     2, params, error);
+    skald_array_done(&ids);
+    return status;
 }
 
 /* --- lost jobs ----------------------------------------------------------------------------- */

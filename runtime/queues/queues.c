@@ -41,10 +41,14 @@ static skald_status connection_ready(skald_queues *queues, skald_error *error)
         return SKALD_OK;
     connection_close(queues);
     queues->known = false;
-    const skald_status status =
+    skald_status status =
         skald_pg_open(&queues->pg, queues->hub->database, queues->hub->application, error);
     if (status == SKALD_OK && skald_pipeline_open(&queues->pipeline, queues->pg) != SKALD_OK)
-        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a pipeline");
+        status = skald_error_set(error, SKALD_NO_MEMORY, "no memory for a pipeline");
+    if (status == SKALD_OK)
+        status = skald_queues_reclaim(queues, error);
+    if (status != SKALD_OK)
+        connection_close(queues);
     return status;
 }
 
@@ -72,7 +76,7 @@ static size_t ended_list(skald_queues *queues, skald_run **out)
     pthread_mutex_lock(&queues->mutex);
     for (uint32_t i = 0; i < queues->runner_count; i++) {
         if (queues->runners[i].state == SKALD_RUNNER_ENDED)
-            out[count++] = &queues->runners[i].run;
+            out[count++] = queues->runners[i].run;
     }
     pthread_mutex_unlock(&queues->mutex);
     return count;
@@ -84,12 +88,12 @@ static void settled_free(skald_queues *queues)
     for (uint32_t i = 0; i < queues->runner_count; i++) {
         skald_runner *runner = &queues->runners[i];
         pthread_mutex_lock(&queues->mutex);
-        const bool settled = runner->state == SKALD_RUNNER_ENDED && runner->run.settled;
+        const bool settled = runner->state == SKALD_RUNNER_ENDED && runner->run->settled;
         pthread_mutex_unlock(&queues->mutex);
         if (!settled)
             continue;
-        skald_run_clear(&runner->run);
-        runner->run.queue->look_ms = 0;
+        skald_run_clear(runner->run);
+        runner->run->queue->look_ms = 0;
         pthread_mutex_lock(&queues->mutex);
         runner->state = SKALD_RUNNER_FREE;
         pthread_mutex_unlock(&queues->mutex);
@@ -109,13 +113,28 @@ static size_t ended_gather(skald_queues *queues, skald_run **out)
     return count;
 }
 
+static void run_begin(skald_queues *queues, skald_run *run)
+{
+    if (run->expired) {
+        skald_run_clear(run);
+        return;
+    }
+    pthread_mutex_lock(&queues->mutex);
+    skald_runner_give(run->runner, run);
+    pthread_mutex_unlock(&queues->mutex);
+}
+
 static skald_status ends_note(skald_queues *queues, skald_error *error)
 {
     skald_run *runs[SKALD_QUEUE_THREADS_MAX];
     assert(queues->runner_count <= SKALD_QUEUE_THREADS_MAX);
     const size_t count = ended_gather(queues, runs);
-    const skald_status status = skald_queues_settle(queues, runs, count, error);
+    skald_run *next[SKALD_QUEUE_THREADS_MAX];
+    size_t next_count = 0;
+    const skald_status status = skald_queues_settle(queues, runs, count, next, &next_count, error);
     settled_free(queues);
+    for (size_t i = 0; i < next_count; i++)
+        run_begin(queues, next[i]);
     return status;
 }
 
@@ -127,28 +146,11 @@ static uint32_t free_list(skald_queues *queues, const skald_work_queue *queue, s
     pthread_mutex_lock(&queues->mutex);
     for (uint32_t i = 0; i < queues->runner_count; i++) {
         skald_runner *runner = &queues->runners[i];
-        if (runner->run.queue == queue && runner->state == SKALD_RUNNER_FREE)
-            out[count++] = &runner->run;
+        if (runner->run->queue == queue && runner->state == SKALD_RUNNER_FREE)
+            out[count++] = runner->run;
     }
     pthread_mutex_unlock(&queues->mutex);
     return count;
-}
-
-static void run_begin(skald_queues *queues, skald_run *run)
-{
-    if (run->expired) {
-        skald_run_clear(run);
-        return;
-    }
-    skald_runner *runner = NULL;
-    for (uint32_t i = 0; i < queues->runner_count && runner == NULL; i++) {
-        if (&queues->runners[i].run == run)
-            runner = &queues->runners[i];
-    }
-    assert(runner != NULL);
-    pthread_mutex_lock(&queues->mutex);
-    skald_runner_give(runner);
-    pthread_mutex_unlock(&queues->mutex);
 }
 
 static uint32_t look_ms(const skald_queues *queues)
@@ -425,13 +427,15 @@ skald_status skald_queues_open(skald_queues **out, skald_hub *hub, skald_work_qu
     skald_status status = runners_open(queues, error);
     if (status == SKALD_OK)
         status = pings_listen(queues, error);
+    /* Before the thread is there: what it rings finds them. */
+    *out = queues;
     if (status == SKALD_OK && pthread_create(&queues->thread, NULL, dispatcher_main, queues) != 0)
         status = skald_error_set(error, SKALD_NO_MEMORY, "no thread for queues");
     queues->started = status == SKALD_OK;
-    if (status == SKALD_OK)
-        *out = queues;
-    else
+    if (status != SKALD_OK) {
+        *out = NULL;
         skald_queues_close(queues);
+    }
     return status;
 }
 
@@ -452,7 +456,7 @@ static void left_log(skald_queues *queues)
             skald_log_say(queues->hub->log, SKALD_LOG_ERROR, "JOB-LEFT",
                           "job %lld of queue \"%s\" did not end in time: it is tried again when "
                           "this process is gone",
-                          (long long)runner->run.job_id, runner->run.queue->name);
+                          (long long)runner->run->job_id, runner->run->queue->name);
     }
 }
 

@@ -107,10 +107,10 @@ static void user_code_run(skald_run *run, const skald_activity *activity,
     snprintf(work.subscription, sizeof work.subscription, "%s", run->queue->name);
     snprintf(work.code, sizeof work.code, "%s", activity->name);
     snprintf(work.type, sizeof work.type, "%s", activity->descriptor->name);
-    skald_hand_take(run->hand, &work, run->queue->options.timeout_ms);
+    skald_hand_take(run->runner->hand, &work, run->queue->options.timeout_ms);
     if (!verify_first(run, activity, input))
         answer_take(run, activity, call(run, activity->run, input));
-    skald_hand_put(run->hand);
+    skald_hand_put(run->runner->hand);
     user_code_leave(run);
 }
 
@@ -165,31 +165,31 @@ void skald_run_clear(skald_run *run)
 
 /* --- the thread ----------------------------------------------------------------------------- */
 
-static bool job_await(skald_runner *runner)
+static skald_run *job_await(skald_runner *runner)
 {
     skald_queues *queues = runner->queues;
     pthread_mutex_lock(&queues->mutex);
     while (runner->state != SKALD_RUNNER_RUNNING && !queues->over)
         pthread_cond_wait(&runner->condition, &queues->mutex);
-    const bool job = runner->state == SKALD_RUNNER_RUNNING;
+    skald_run *run = runner->state == SKALD_RUNNER_RUNNING ? runner->run : NULL;
     pthread_mutex_unlock(&queues->mutex);
-    return job;
+    return run;
 }
 
 static void *runner_main(void *argument)
 {
     skald_runner *runner = argument;
     skald_queues *queues = runner->queues;
-    runner->run.hand = skald_hand_claim();
-    while (job_await(runner)) {
-        run_execute(&runner->run);
+    runner->hand = skald_hand_claim();
+    for (skald_run *run = job_await(runner); run != NULL; run = job_await(runner)) {
+        run_execute(run);
         skald_crash_here(SKALD_CRASH_JOB_RUN);
         pthread_mutex_lock(&queues->mutex);
         runner->state = SKALD_RUNNER_ENDED;
         pthread_cond_broadcast(&queues->condition);
         pthread_mutex_unlock(&queues->mutex);
     }
-    skald_hand_release(runner->run.hand);
+    skald_hand_release(runner->hand);
     return NULL;
 }
 
@@ -197,9 +197,14 @@ skald_status skald_runner_open(skald_runner *runner, skald_queues *queues, skald
                                skald_error *error)
 {
     runner->queues = queues;
-    runner->run.queues = queues;
-    runner->run.queue = queue;
-    skald_context_init_activity(&runner->run.context, queues->hub, &runner->run.effects);
+    for (int i = 0; i < 2; i++) {
+        skald_run *run = &runner->slots[i];
+        run->queues = queues;
+        run->queue = queue;
+        run->runner = runner;
+        skald_context_init_activity(&run->context, queues->hub, &run->effects);
+    }
+    runner->run = &runner->slots[0];
     pthread_cond_init(&runner->condition, NULL);
     if (pthread_create(&runner->thread, NULL, runner_main, runner) != 0)
         return skald_error_set(error, SKALD_NO_MEMORY, "no thread for queue \"%s\"", queue->name);
@@ -207,8 +212,19 @@ skald_status skald_runner_open(skald_runner *runner, skald_queues *queues, skald
     return SKALD_OK;
 }
 
-void skald_runner_give(skald_runner *runner)
+skald_run *skald_runner_spare(skald_runner *runner)
 {
+    return runner->run == &runner->slots[0] ? &runner->slots[1] : &runner->slots[0];
+}
+
+void skald_runner_give(skald_runner *runner, skald_run *run)
+{
+    /* The connection for queries is the runner's, whichever slot it works in. */
+    if (run != runner->run) {
+        run->context.own = runner->run->context.own;
+        runner->run->context.own = NULL;
+    }
+    runner->run = run;
     runner->state = SKALD_RUNNER_RUNNING;
     pthread_cond_signal(&runner->condition);
 }
@@ -219,7 +235,9 @@ void skald_runner_done(skald_runner *runner)
         return;
     if (runner->started)
         pthread_join(runner->thread, NULL);
-    skald_run_clear(&runner->run);
-    skald_context_done(&runner->run.context);
+    for (int i = 0; i < 2; i++) {
+        skald_run_clear(&runner->slots[i]);
+        skald_context_done(&runner->slots[i].context);
+    }
     pthread_cond_destroy(&runner->condition);
 }

@@ -29,7 +29,7 @@ struct skald_service {
     char name[SKALD_SERVICE_NAME_MAX + 1];
     skald_options options; /* its strings are copies */
     skald_error mistake;   /* the first one made before the start */
-    skald_service_state state;
+    _Atomic skald_service_state state; /* threads of its own may ring before the start returns */
     int stop_event; /* an eventfd: readable once a stop is requested */
     skald_follower *followers;
     uint32_t follower_count;

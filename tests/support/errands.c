@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "test/v1/events.pb-c.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 static const skald_policy quick = {.retry = "1ms..20ms", .not_yet = "1ms..20ms"};
@@ -342,4 +343,13 @@ test_child *errands_child(const char *database, const errands_child_options *opt
                                        "SKALD_ALLOW=fsync full_page_writes synchronous_commit",
                                        "SKALD_SUPERVISE=no", NULL};
     return child_start(argv, environment);
+}
+
+void errands_child_stop(test_child *child)
+{
+    child_signal(child, SIGTERM);
+    const int code = child_wait(child);
+    if (code != 0)
+        fail_msg("a process of the queue ended with %d: %s", code, child_err(child));
+    child_free(child);
 }

@@ -79,6 +79,9 @@ typedef struct errands_child_options {
 } errands_child_options;
 test_child *errands_child(const char *database, const errands_child_options *options);
 
+/* SIGTERM drains it: it ends with 0. Frees it. */
+void errands_child_stop(test_child *child);
+
 /* First thing in main(). */
 void errands_child_become(int argc, char **argv);
 

@@ -241,6 +241,30 @@ static void test_an_outage_of_the_database_is_waited_out(void **state)
     errands_end(&shop);
 }
 
+/* As after a claim whose commit was not heard of: ours by name, and in nobody's hand. */
+static void test_a_claim_that_nobody_heard_of_is_given_back(void **state)
+{
+    (void)state;
+    errands shop = errands_begin(NULL);
+    skald_enqueue_options later = SKALD_ENQUEUE_OPTIONS_INIT;
+    later.delay_ms = 3600 * 1000;
+    char id[37];
+    errands_add(&shop, "k", 1, "", &later, id);
+    WAIT_UNTIL(database_integer(shop.database, "SELECT count(*) FROM skald.process") == 1);
+    database_run(
+        shop.database,
+        "UPDATE skald.job SET state = 'running', starts = 1,"
+        " deadline_at = now() + interval '1 hour', holder = (SELECT id FROM skald.process)");
+
+    database_run(shop.database,
+                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                 " WHERE pid <> pg_backend_pid() AND application_name LIKE 'skald/shop/%'");
+
+    WAIT_UNTIL(errands_state(&shop, id) == SKALD_JOB_DONE);
+    assert_string_equal(attempts(&shop), "");
+    errands_end(&shop);
+}
+
 int main(int argc, char **argv)
 {
     errands_child_become(argc, argv);
@@ -255,6 +279,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_stop_is_heard_and_the_job_given_back),
         cmocka_unit_test(test_a_stop_waits_for_what_is_in_hand_and_begins_nothing),
         cmocka_unit_test(test_what_does_not_end_in_time_is_found_lost_by_the_next),
+        cmocka_unit_test(test_a_claim_that_nobody_heard_of_is_given_back),
         cmocka_unit_test(test_an_outage_of_the_database_is_waited_out),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);

@@ -48,11 +48,8 @@ static void three_end(three *all)
 {
     assert_int_equal(
         database_integer(all->shop.database, "SELECT count(DISTINCT process) FROM errand"), 3);
-    for (int i = 0; i < 2; i++) {
-        child_signal(all->children[i], 15);
-        assert_int_equal(child_wait(all->children[i]), 0);
-        child_free(all->children[i]);
-    }
+    for (int i = 0; i < 2; i++)
+        errands_child_stop(all->children[i]);
     errands_end(&all->shop);
 }
 
@@ -344,6 +341,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_key_has_a_concurrency_of_its_own_across_three_processes),
         cmocka_unit_test(test_limits_are_changed_while_jobs_run),
         cmocka_unit_test(test_nothing_of_a_paused_queue_begins),
+        cmocka_unit_test(test_a_full_queue_begins_nothing_new_and_goes_on_with_what_has_failed),
         cmocka_unit_test(
             test_what_a_person_changed_stays_until_the_program_declares_something_else),
         cmocka_unit_test(test_failures_in_a_row_open_the_circuit_and_a_probe_closes_it),

@@ -248,11 +248,8 @@ static void test_order_holds_across_processes(void **state)
     WAIT_UNTIL(errands_done(&shop) == KEYS * COUNT);
 
     assert_string_equal(disorder(&shop), "");
-    for (int i = 0; i < 2; i++) {
-        child_signal(children[i], 15);
-        assert_int_equal(child_wait(children[i]), 0);
-        child_free(children[i]);
-    }
+    for (int i = 0; i < 2; i++)
+        errands_child_stop(children[i]);
     errands_end(&shop);
 }
 
