@@ -59,7 +59,8 @@ static void test_a_follower_that_is_full_when_it_starts_waits(void **state)
     WAIT_UNTIL(following_log_count("FOLLOWER-FULL") == 1);
     /* It has its partitions, and still takes nothing. */
     WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.position AS p JOIN"
-                                          " skald.process AS o ON o.id = p.holder") == 16);
+                                          " skald.process AS o ON o.id = p.holder"
+                                          " WHERE p.follower = 'shop'") == 16);
     assert_true(facts_are(database, "k", "1"));
     following_fill(database, false);
     WAIT_UNTIL(facts_are(database, "k", "1 2"));
