@@ -58,7 +58,9 @@ static void *offend(void *kind)
     skald_hand_work work = {
         .subscription = "letters", .type = "test.v1.Letter", .partition = 3, .position = 42};
     snprintf(work.code, sizeof work.code, "%s", (const char *)kind);
-    skald_hand_take(skald_hand_claim(), &work, LIMIT_MS);
+    /* Who is to be past its time is so soon; the others have all the time they need. */
+    const crime *of = crime_find(kind);
+    skald_hand_take(skald_hand_claim(), &work, of != NULL && of->timed_out ? LIMIT_MS : LONG_MS);
     say("offends as %d\n", (int)getpid());
     crime_commit(kind);
     return kind;
