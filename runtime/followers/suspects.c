@@ -136,6 +136,22 @@ skald_status skald_suspects_note(skald_pg *pg, const skald_crash *crash, skald_e
                        : fresh_note(pg, crash, host, error);
 }
 
+skald_status skald_suspects_acquit(skald_pg *pg, const char *process_id, skald_error *error)
+{
+    const skald_status status =
+        skald_pg_do(pg, NULL, error,
+                    "UPDATE skald.attempt AS a SET outcome = 'lost', ended_at = skald.now(),"
+                    " error = 'something else ended its process' FROM skald.job AS j"
+                    " WHERE j.state = 'parked' AND a.job = j.id AND a.outcome = 'begun'"
+                    " AND a.process = $1::uuid",
+                    process_id);
+    return status != SKALD_OK ? status
+                              : skald_pg_do(pg, NULL, error,
+                                            "UPDATE skald.suspect SET started_at = NULL"
+                                            " WHERE process = $1::uuid AND started_at IS NOT NULL",
+                                            process_id);
+}
+
 /* --- loading ------------------------------------------------------------------------------- */
 
 /* The process that began an attempt does not show signs of life, and it is not this one. */
