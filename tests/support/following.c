@@ -156,6 +156,20 @@ int64_t following_count(const char *database, const char *format, const char *va
     return strtoll(text_of(database, format, value), NULL, 10);
 }
 
+void following_fill(const char *database, bool full)
+{
+    database_run(database,
+                 "CREATE OR REPLACE FUNCTION fullness_stay() RETURNS trigger LANGUAGE plpgsql AS"
+                 " 'BEGIN NEW.full_since := OLD.full_since; RETURN NEW; END';"
+                 "CREATE OR REPLACE TRIGGER fullness_stay BEFORE UPDATE OF full_since"
+                 " ON skald.follower FOR EACH ROW"
+                 " WHEN (current_setting('application_name') LIKE 'skald/%')"
+                 " EXECUTE FUNCTION fullness_stay()");
+    database_run(database, full ? "UPDATE skald.follower SET full_since = skald.now()"
+                                  " WHERE name = 'shop'"
+                                : "UPDATE skald.follower SET full_since = NULL");
+}
+
 void following_clock_ahead(const char *database, const char *interval)
 {
     char sql[512];

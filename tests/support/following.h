@@ -41,6 +41,10 @@ const char *following_jobs(const char *database, const char *key);
 /* The first integer of a question with one "%s". */
 int64_t following_count(const char *database, const char *format, const char *value);
 
+/* Makes the follower full or gives it room. The keeper, which knows better, is kept from changing
+ * it back. */
+void following_fill(const char *database, bool full);
+
 /* From now on skald.now() of this database can be moved: it is ahead of the clock by so much in
  * all. */
 void following_clock_ahead(const char *database, const char *interval);

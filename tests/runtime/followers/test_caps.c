@@ -18,13 +18,6 @@ static bool facts_are(const char *database, const char *key, const char *facts)
     return strcmp(following_facts(database, key), facts) == 0;
 }
 
-static void full_set(const char *database, bool full)
-{
-    database_run(database, full ? "UPDATE skald.follower SET full_since = skald.now()"
-                                  " WHERE name = 'shop'"
-                                : "UPDATE skald.follower SET full_since = NULL");
-}
-
 static void test_a_full_follower_takes_nothing_fresh_until_there_is_room(void **state)
 {
     (void)state;
@@ -35,7 +28,7 @@ static void test_a_full_follower_takes_nothing_fresh_until_there_is_room(void **
     following_publish(service, database, "k", "");
     WAIT_UNTIL(strcmp(following_jobs(database, "k"), "dead/1/ parked/0/") == 0);
 
-    full_set(database, true);
+    following_fill(database, true);
     WAIT_UNTIL(following_log_count("FOLLOWER-FULL") == 1);
     following_publish(service, database, "other", "");
     /* Jobs still run. */
@@ -45,7 +38,7 @@ static void test_a_full_follower_takes_nothing_fresh_until_there_is_room(void **
     assert_true(facts_are(database, "other", ""));
     assert_int_equal(following_log_count("FOLLOWER-FULL"), 1);
 
-    full_set(database, false);
+    following_fill(database, false);
     WAIT_UNTIL(facts_are(database, "other", "1"));
     assert_int_equal(following_log_count("FOLLOWER-GOES-ON"), 1);
     following_end(service);
@@ -59,16 +52,17 @@ static void test_a_follower_that_is_full_when_it_starts_waits(void **state)
     following_publish(service, database, "k", "");
     WAIT_UNTIL(facts_are(database, "k", "1"));
     following_end(service);
-    full_set(database, true);
+    following_fill(database, true);
 
     service = following_start(database, &(following_options){0});
     following_publish(service, database, "k", "");
     WAIT_UNTIL(following_log_count("FOLLOWER-FULL") == 1);
     /* It has its partitions, and still takes nothing. */
     WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.position AS p JOIN"
-                                          " skald.process AS o ON o.id = p.holder") == 16);
+                                          " skald.process AS o ON o.id = p.holder"
+                                          " WHERE p.follower = 'shop'") == 16);
     assert_true(facts_are(database, "k", "1"));
-    full_set(database, false);
+    following_fill(database, false);
     WAIT_UNTIL(facts_are(database, "k", "1 2"));
     following_end(service);
 }

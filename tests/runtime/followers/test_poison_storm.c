@@ -33,21 +33,21 @@ SKALD_HANDLER(on_poison, test__v1__counted)
 
 static void child_become(int argc, char **argv)
 {
-    if (argc != 4 || strcmp(argv[1], child_word) != 0)
+    if (argc != 5 || strcmp(argv[1], child_word) != 0)
         return;
     const skald_policy policy = {.retry = argv[3], .dead = SKALD_DEAD_GOES_ON};
     skald_options options = SKALD_OPTIONS_INIT;
     options.database = argv[2];
     options.lease_ms = 1000;
     options.policy = &policy;
-    skald_service *service = skald_service_open("storm", &options);
-    (void)skald_follow(service, "storm", on_poison);
+    skald_service *service = skald_service_open(argv[4], &options);
+    (void)skald_follow(service, argv[4], on_poison);
     exit(skald_main(service, 1, argv));
 }
 
-static test_child *storm_child(const char *database, const char *retry)
+static test_child *storm_child(const char *database, const char *retry, const char *service)
 {
-    const char *const argv[] = {"/proc/self/exe", child_word, database, retry, NULL};
+    const char *const argv[] = {"/proc/self/exe", child_word, database, retry, service, NULL};
     char nats[256];
     snprintf(nats, sizeof nats, "NATS_URL=%s", servers_nats_url());
     /* Memory that was freed is used again at once, also under the address sanitizer. */
@@ -81,8 +81,8 @@ static void storm(const char *retry, const char *state)
 {
     const char *database = database_new();
     counting_prepare(database);
-    skald_service *publisher = counting_publisher("storm", database, servers_nats_url());
-    test_child *child = storm_child(database, retry);
+    skald_service *publisher = counting_publisher(state, database, servers_nats_url());
+    test_child *child = storm_child(database, retry, state);
     char sql[128];
     snprintf(sql, sizeof sql, "SELECT count(*) FROM skald.job WHERE state = '%s'", state);
 

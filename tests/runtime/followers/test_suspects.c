@@ -60,8 +60,8 @@ static given given_waiting(const skald_policy *policy, const char *note)
     given_start(&shop);
     following_publish(shop.service, shop.database, "first", "");
     WAIT_UNTIL(strcmp(following_facts(shop.database, "first"), "1") == 0);
-    database_run(shop.database, "UPDATE skald.follower SET full_since = skald.now();"
-                                "ALTER TABLE fact ADD xid xid8 DEFAULT pg_current_xact_id()");
+    database_run(shop.database, "ALTER TABLE fact ADD xid xid8 DEFAULT pg_current_xact_id()");
+    following_fill(shop.database, true);
     WAIT_UNTIL(following_log_count("FOLLOWER-FULL") == 1);
     char key[16];
     for (int i = 0; i < 10; i++) {
@@ -72,7 +72,7 @@ static given given_waiting(const skald_policy *policy, const char *note)
     following_publish(shop.service, shop.database, "k", "");
     following_publish(shop.service, shop.database, "k", "");
     given_stop(&shop);
-    database_run(shop.database, "UPDATE skald.follower SET full_since = NULL");
+    following_fill(shop.database, false);
     return shop;
 }
 
