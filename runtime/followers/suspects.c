@@ -136,6 +136,22 @@ skald_status skald_suspects_note(skald_pg *pg, const skald_crash *crash, skald_e
                        : fresh_note(pg, crash, host, error);
 }
 
+/* A job's attempt is as if it had not begun: it had no effect, and there is nothing to decide about
+ * it. */
+skald_status skald_suspects_acquit(skald_pg *pg, const char *process_id, skald_error *error)
+{
+    const skald_status status =
+        skald_pg_do(pg, NULL, error,
+                    "DELETE FROM skald.attempt AS a USING skald.job AS j WHERE j.state = 'parked'"
+                    " AND a.job = j.id AND a.outcome = 'begun' AND a.process = $1::uuid",
+                    process_id);
+    return status != SKALD_OK ? status
+                              : skald_pg_do(pg, NULL, error,
+                                            "UPDATE skald.suspect SET started_at = NULL"
+                                            " WHERE process = $1::uuid AND started_at IS NOT NULL",
+                                            process_id);
+}
+
 /* --- loading ------------------------------------------------------------------------------- */
 
 /* The process that began an attempt does not show signs of life, and it is not this one. */

@@ -19,6 +19,10 @@
  * SKALD_UNAVAILABLE: try again. Any thread that owns the connection. */
 skald_status skald_suspects_note(skald_pg *pg, const skald_crash *crash, skald_error *error);
 
+/* Everything that process had in hand when it ended is noted: what it had begun beside that was not
+ * the cause, and is not counted. */
+skald_status skald_suspects_acquit(skald_pg *pg, const char *process_id, skald_error *error);
+
 /* Reads the suspects of a lane that was just taken. An attempt that was begun by a process that is
  * no more counts as a crash, "lost", when nobody has noted what became of it. */
 skald_status skald_suspects_load(skald_pg *pg, skald_lane *lane, skald_error *error);

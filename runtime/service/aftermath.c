@@ -46,7 +46,9 @@ static skald_status dead_note(skald_service *service, skald_pg *pg, skald_error 
     char id[SKALD_PROCESS_ID];
     bool any = false;
     while (skald_dead_next(id)) {
-        skald_status status = skald_queue_crash_rest(pg, id, error);
+        skald_status status = skald_suspects_acquit(pg, id, error);
+        if (status == SKALD_OK)
+            status = skald_queue_crash_rest(pg, id, error);
         if (status == SKALD_OK)
             status = skald_process_expire(pg, id, error);
         if (status != SKALD_OK)

@@ -283,6 +283,53 @@ static void test_an_attempt_that_was_begun_and_never_ended_counts(void **state)
     given_stop(&shop);
 }
 
+static void acquit(const given *shop, const char *process_id)
+{
+    skald_pg *pg = NULL;
+    skald_error error = {0};
+    assert_ok(skald_pg_open(&pg, shop->database, "test", &error), &error);
+    assert_ok(skald_suspects_acquit(pg, process_id, &error), &error);
+    skald_pg_close(pg);
+}
+
+/* It had begun when something else surely ended its process: as a fresh suspect, and as a job. */
+static void test_what_ran_beside_the_cause_is_not_counted(void **state)
+{
+    (void)state;
+    static const skald_retry_rule rules[] = {{.errors = "crashed", .retry = "1h..2h"}};
+    const skald_policy policy = {.retry = "1ms..10ms", .rules = rules, .rule_count = 1};
+    given shop = given_waiting(&policy, "");
+    const skald_crash crash = crash_of(&shop, false);
+    note(&shop, &crash);
+    database_run(shop.database, "UPDATE skald.suspect SET started_at = skald.now()");
+    acquit(&shop, "00000000-0000-7000-8000-0000000000ff");
+    assert_string_equal(text_of(&shop, "SELECT (started_at IS NULL)::text FROM skald.suspect"),
+                        "false");
+    acquit(&shop, dead_process);
+    given_start(&shop);
+    expect_all_handled(&shop);
+    given_stop(&shop);
+
+    shop = given_waiting(&policy, "");
+    const skald_crash sure = crash_of(&shop, true);
+    note(&shop, &sure);
+    given_start(&shop);
+    WAIT_UNTIL(strncmp(following_jobs(shop.database, "k"), "parked/1/", 9) == 0);
+    given_stop(&shop);
+    database_run(shop.database,
+                 "INSERT INTO skald.attempt (job, number, outcome, process) SELECT id, 2, 'begun',"
+                 " '00000000-0000-7000-8000-0000000000bb' FROM skald.job WHERE attempts > 0;"
+                 "UPDATE skald.job SET due_at = skald.now() WHERE attempts > 0");
+    acquit(&shop, "00000000-0000-7000-8000-0000000000bb");
+    assert_string_equal(text_of(&shop,
+                                "SELECT crashes || ' ' || (SELECT count(*) FROM skald.attempt)"
+                                " FROM skald.job WHERE attempts > 0"),
+                        "1 1");
+    given_start(&shop);
+    expect_all_handled(&shop);
+    given_stop(&shop);
+}
+
 static void test_a_crash_counts_once_and_never_for_what_is_done(void **state)
 {
     (void)state;
@@ -380,6 +427,7 @@ int main(void)
             test_three_crashes_are_the_end_and_its_key_goes_on_where_the_policy_says_so),
         cmocka_unit_test(test_a_message_past_its_time_is_told_apart),
         cmocka_unit_test(test_an_attempt_that_was_begun_and_never_ended_counts),
+        cmocka_unit_test(test_what_ran_beside_the_cause_is_not_counted),
         cmocka_unit_test(test_a_crash_counts_once_and_never_for_what_is_done),
         cmocka_unit_test(test_a_suspect_waits_behind_the_parked_message_of_its_key),
         cmocka_unit_test(test_a_suspect_that_fails_is_parked_like_others),
