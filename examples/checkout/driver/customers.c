@@ -13,6 +13,7 @@
 
 #define TRIES_MAX 25
 #define PAUSE_MS 200
+#define DOOR_LOOK_MS 5
 #define SECOND_CLICK_EVERY 20u /* this share of the customers clicks twice */
 #define GOOD_CARD "tok-4242"
 #define REFUSED_CARD "tok-0002"
@@ -25,6 +26,7 @@ struct demo_customers {
     customer_order *orders;
     demo_crowd *crowd;
     atomic_bool stopped;
+    atomic_bool let_in;
     atomic_uint cheated;
 };
 
@@ -71,10 +73,24 @@ static void click_again(demo_customers *customers, http_client *client, const ch
         atomic_fetch_add(&customers->cheated, 1);
 }
 
+/* Who is held clicks when the door is open, and that click counts. */
+static double door_wait(demo_customers *customers, unsigned index, double due_ms)
+{
+    const unsigned hold_from = customers->plan.hold_from;
+    bool held = false;
+    while (hold_from > 0 && index >= hold_from && !atomic_load(&customers->let_in) &&
+           !atomic_load(&customers->stopped)) {
+        held = true;
+        clock_sleep_ms(DOOR_LOOK_MS);
+    }
+    return held ? clock_now_ms() : due_ms;
+}
+
 static void place_order(void *user, http_client *client, unsigned index, double due_ms)
 {
     demo_customers *customers = user;
     customer_order *order = &customers->orders[index];
+    const double clicked_ms = door_wait(customers, index, due_ms);
     char key[64];
     char email[64];
     snprintf(key, sizeof(key), "customer-%llu-%u", (unsigned long long)customers->plan.seed, index);
@@ -84,7 +100,7 @@ static void place_order(void *user, http_client *client, unsigned index, double 
                   customers_skus[order->sku], "quantity", (int)order->quantity, "card_token",
                   order->kind == ORDER_REFUSED_CARD ? REFUSED_CARD : GOOD_CARD);
     order->placed = ask(customers, client, key, body, order->order_id);
-    order->wait_ms = clock_now_ms() - due_ms;
+    order->wait_ms = clock_now_ms() - clicked_ms;
     if (order->placed && !customers->plan.only_good && index % SECOND_CLICK_EVERY == 0)
         click_again(customers, client, key, body, order);
     json_decref(body);
@@ -114,6 +130,11 @@ demo_customers *customers_start(const customers_plan *plan)
         return NULL;
     }
     return made;
+}
+
+void customers_let_in(demo_customers *customers)
+{
+    atomic_store(&customers->let_in, true);
 }
 
 unsigned customers_answered(const demo_customers *customers)

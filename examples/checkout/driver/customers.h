@@ -10,9 +10,11 @@
 typedef struct customers_plan {
     unsigned port;
     unsigned order_count;
-    double rate;    /* orders per second */
-    uint64_t seed;  /* decides who wants what */
-    bool only_good; /* no refused cards, nothing out of stock, nobody clicks twice */
+    double rate;        /* orders per second */
+    uint64_t seed;      /* decides who wants what */
+    bool only_good;     /* no refused cards, nothing out of stock, nobody clicks twice */
+    unsigned hold_from; /* this order and those after it wait at the door until customers_let_in;
+                           0: nobody waits */
 } customers_plan;
 
 /* One order as the customer lived it. */
@@ -29,6 +31,9 @@ typedef struct demo_customers demo_customers;
 
 /* Starts placing orders. NULL when memory or threads are exhausted. */
 demo_customers *customers_start(const customers_plan *plan);
+
+/* Opens the door for those who are held. */
+void customers_let_in(demo_customers *customers);
 
 /* How many orders were answered so far. */
 unsigned customers_answered(const demo_customers *customers);

@@ -103,10 +103,12 @@ static int64_t count_open(const demo_run *demo)
 }
 
 /* The outage must be felt, also where machines are slow: until an order was confirmed in it, or
- * none of those placed can be any more. */
+ * none can be any more. */
 static bool wait_for_confirmation(demo_run *demo, int64_t confirmed_before)
 {
-    while (count_confirmed(demo) == confirmed_before && count_open(demo) > 0) {
+    while (
+        count_confirmed(demo) == confirmed_before &&
+        (customers_answered(demo->customers) < demo->options.order_count || count_open(demo) > 0)) {
         if (!shop_is_well(&demo->shop))
             return false;
         clock_sleep_ms(LOOK_MS);
@@ -114,7 +116,8 @@ static bool wait_for_confirmation(demo_run *demo, int64_t confirmed_before)
     return true;
 }
 
-/* Stops the e-mail service after a third of the orders and starts it again after two thirds. */
+/* Stops the e-mail service after a third of the orders and starts it again after two thirds. The
+ * last third waits until it has stopped, so that there is somebody to confirm meanwhile. */
 static bool stop_email_for_a_while(demo_run *demo)
 {
     const unsigned third = demo->options.order_count / 3;
@@ -125,6 +128,7 @@ static bool stop_email_for_a_while(demo_run *demo)
     if (!shop_stop_service(&demo->shop, SERVICE_EMAIL))
         return false;
     const int64_t confirmed = count_confirmed(demo);
+    customers_let_in(demo->customers);
     if (!wait_for_answers(demo, 2 * third) || !wait_for_confirmation(demo, confirmed))
         return false;
     demo->report.confirmed_meanwhile = count_confirmed(demo) - confirmed;
@@ -179,7 +183,8 @@ static bool serve_customers(demo_run *demo)
     const customers_plan plan = {.port = demo->shop.orders_port,
                                  .order_count = demo->options.order_count,
                                  .rate = demo->options.rate,
-                                 .seed = demo->options.seed};
+                                 .seed = demo->options.seed,
+                                 .hold_from = demo->options.order_count / 3 * 2};
     const double start = clock_now_ms();
     fprintf(demo->talk, "%u orders, %g in a second, seed %" PRIu64 "\n", plan.order_count,
             plan.rate, plan.seed);
