@@ -9,13 +9,13 @@ $$;
 DROP VIEW skald.v_queue, skald.v_dead_group, skald.v_job;
 DROP FUNCTION skald.operation_work, skald.operation_apply, skald.operation_stop, skald.operation_begin,
               skald.operation_preview, skald.job_select, skald.job_filter_check;
-DROP FUNCTION skald.job_edit, skald.job_cancel, skald.job_discard, skald.job_replay, skald.key_release,
-              skald.queue_release, skald.enqueue;
+DROP FUNCTION skald.job_edit, skald.job_cancel, skald.job_discard, skald.job_replay,
+              skald.job_stays_over, skald.key_release, skald.queue_release, skald.enqueue;
 DROP TABLE skald.alert, skald.operation_item, skald.operation, skald.audit, skald.message_type,
            skald.schedule, skald.suspect, skald.attempt, skald.key_bucket;
 DELETE FROM skald.job WHERE state NOT IN ('parked', 'dead') OR queue IS NOT NULL OR replaces IS NOT NULL;
-DROP INDEX skald.job_replaces, skald.job_over, skald.job_expires, skald.job_failing, skald.job_dead_cause, skald.job_dead, skald.job_message,
-           skald.job_unique, skald.job_queue_key, skald.job_running, skald.job_waiting, skald.job_due,
+DROP INDEX skald.job_replaces, skald.job_over, skald.job_expires, skald.job_failing, skald.job_dead_cause,
+           skald.job_dead, skald.job_message, skald.job_unique, skald.job_queue_key, skald.job_running, skald.job_waiting, skald.job_due,
            skald.job_holds, skald.job_key;
 ALTER TABLE skald.job
     DROP CONSTRAINT job_state_check, DROP CONSTRAINT job_delayed_check, DROP CONSTRAINT job_of_check, DROP CONSTRAINT job_place_check,

@@ -388,26 +388,39 @@ RETURNS void LANGUAGE sql AS $$
 $$;
 COMMENT ON FUNCTION skald.queue_release IS 'The next job of each key that waits for another one becomes due.';
 
+-- Why a job cannot run again, itself or with another body; '' when it can.
+CREATE FUNCTION skald.job_stays_over(j skald.job, what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
+       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
+        RETURN format('job %s is %s, only what failed or was given up is %s', j.id, j.state, what);
+    END IF;
+    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
+         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
+        RETURN format('job %s is unique by "%s", and another one with this text is not over', j.id,
+                      j.unique_key);
+    END IF;
+    RETURN '';
+END
+$$;
+COMMENT ON FUNCTION skald.job_stays_over IS 'Why a job cannot run again; empty when it can.';
+
 CREATE FUNCTION skald.job_replay(of_job bigint, actor text, reason text DEFAULT '')
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    j skald.job;
+    j       skald.job;
+    refusal text;
 BEGIN
     SELECT * INTO j FROM skald.job WHERE id = of_job FOR UPDATE;
     IF j.id IS NULL THEN
         RETURN 'there is no job ' || of_job;
     END IF;
-    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
-       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
-        RETURN format('job %s is %s, only what failed or was given up is replayed', of_job, j.state);
+    refusal := skald.job_stays_over(j, 'replayed');
+    IF refusal <> '' THEN
+        RETURN refusal;
     END IF;
     IF j.type IS NULL THEN
         RETURN format('job %s has no readable headers: edit it', of_job);
-    END IF;
-    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
-         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
-        RETURN format('job %s is unique by "%s", and another one with this text is not over', of_job,
-                      j.unique_key);
     END IF;
     -- Every attempt stays; one row says that a person began anew.
     INSERT INTO skald.attempt (job, number, outcome, error)
@@ -415,8 +428,8 @@ BEGIN
       FROM skald.attempt WHERE job = of_job;
     UPDATE skald.job
        SET state = CASE WHEN queue IS NULL THEN 'parked' ELSE 'waiting' END, due_at = skald.now(),
-           attempts = 0, crashes = 0, first_failed_at = NULL, not_yets = 0, not_yet_since = NULL, holds = false, ended_at = NULL,
-           expires_at = NULL, cancel_reason = NULL
+           attempts = 0, crashes = 0, first_failed_at = NULL, not_yets = 0, not_yet_since = NULL,
+           holds = false, ended_at = NULL, expires_at = NULL, cancel_reason = NULL
      WHERE id = of_job;
     INSERT INTO skald.audit (actor, action, object, reason)
     VALUES (actor, 'replay', 'job ' || of_job, reason);
@@ -484,24 +497,20 @@ CREATE FUNCTION skald.job_edit(of_job bigint, new_id text, new_type text, new_ke
                                actor text, reason text)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    j    skald.job;
-    made bigint;
+    j       skald.job;
+    refusal text;
+    made    bigint;
 BEGIN
     SELECT * INTO j FROM skald.job WHERE id = of_job FOR UPDATE;
     IF j.id IS NULL THEN
         RETURN 'there is no job ' || of_job;
     END IF;
-    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
-       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
-        RETURN format('job %s is %s, only what failed or was given up is edited', of_job, j.state);
+    refusal := skald.job_stays_over(j, 'edited');
+    IF refusal <> '' THEN
+        RETURN refusal;
     END IF;
     IF coalesce(new_type, j.type) IS NULL THEN
         RETURN format('job %s has no readable headers: say its type', of_job);
-    END IF;
-    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
-         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
-        RETURN format('job %s is unique by "%s", and another one with this text is not over', of_job,
-                      j.unique_key);
     END IF;
     UPDATE skald.job SET state = 'replaced', holds = false, due_at = 'infinity', ended_at = skald.now()
      WHERE id = of_job;

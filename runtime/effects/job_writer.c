@@ -37,16 +37,14 @@ void skald_job_writer_done(skald_job_writer *writer)
 {
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
-    for (int i = 0; i < COLUMNS; i++)
-        skald_array_done(columns[i]);
+    skald_arrays_done(columns, COLUMNS);
 }
 
 void skald_job_writer_clear(skald_job_writer *writer)
 {
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
-    for (int i = 0; i < COLUMNS; i++)
-        skald_array_clear(columns[i]);
+    skald_arrays_clear(columns, COLUMNS);
 }
 
 uint32_t skald_job_writer_count(const skald_job_writer *writer)
@@ -81,11 +79,7 @@ skald_status skald_job_writer_add(skald_job_writer *writer, const skald_new_job 
     skald_array_text(&writer->headers, message->headers);
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
-    for (int i = 0; i < COLUMNS; i++) {
-        if (!skald_array_ok(columns[i]))
-            return SKALD_NO_MEMORY;
-    }
-    return SKALD_OK;
+    return skald_arrays_ok(columns, COLUMNS) ? SKALD_OK : SKALD_NO_MEMORY;
 }
 
 skald_status skald_job_writer_send(skald_job_writer *writer, skald_pipeline *pipeline,
@@ -96,8 +90,7 @@ skald_status skald_job_writer_send(skald_job_writer *writer, skald_pipeline *pip
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
     skald_param params[COLUMNS + 1];
-    for (int i = 0; i < COLUMNS; i++)
-        params[i] = skald_array_param(columns[i]);
+    skald_arrays_params(columns, COLUMNS, params);
     params[COLUMNS] = skald_text(writer->source);
     /* The join is an outer one, so that a queue that does not exist is refused by its foreign key
      * instead of swallowing the job. */

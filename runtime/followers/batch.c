@@ -6,6 +6,7 @@
 #include "followers/batch.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/random.h"
 #include "followers/batch_parts.h"
 #include "followers/failures.h"
 #include "followers/follower.h"
@@ -16,7 +17,6 @@
 #include <skald/publish.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { CONFLICT_DELAY_MS_MIN = 2, CONFLICT_DELAY_MS_MAX = 200 };
 
@@ -62,8 +62,7 @@ void skald_batch_close(skald_batch *batch)
         return;
     skald_array *columns[ADVANCE_COLUMNS];
     columns_list(batch, columns);
-    for (int i = 0; i < ADVANCE_COLUMNS; i++)
-        skald_array_done(columns[i]);
+    skald_arrays_done(columns, ADVANCE_COLUMNS);
     skald_attempts_done(&batch->tried);
     skald_key_set_done(&batch->seen);
     skald_context_done(&batch->context);
@@ -112,8 +111,7 @@ skald_status skald_batch_move(skald_batch *batch, skald_item *const *items, size
 {
     skald_array *columns[ADVANCE_COLUMNS];
     columns_list(batch, columns);
-    for (int i = 0; i < ADVANCE_COLUMNS; i++)
-        skald_array_clear(columns[i]);
+    skald_arrays_clear(columns, ADVANCE_COLUMNS);
     for (size_t i = 0; i < batch->lane_count; i++) {
         const skald_batch_lane *lane = &batch->lanes[i];
         int64_t next = lane->position;
@@ -130,11 +128,9 @@ skald_status skald_batch_move(skald_batch *batch, skald_item *const *items, size
         skald_array_integer(&batch->skipped, skipped);
     }
     skald_param params[ADVANCE_COLUMNS];
-    for (int i = 0; i < ADVANCE_COLUMNS; i++) {
-        if (!skald_array_ok(columns[i]))
-            return skald_error_set(error, SKALD_NO_MEMORY, "no memory for positions");
-        params[i] = skald_array_param(columns[i]);
-    }
+    if (!skald_arrays_ok(columns, ADVANCE_COLUMNS))
+        return skald_error_set(error, SKALD_NO_MEMORY, "no memory for positions");
+    skald_arrays_params(columns, ADVANCE_COLUMNS, params);
     return skald_pipeline_send(batch->pipeline, SKALD_PIPELINE_NOBODY,
                                "SELECT skald.advance($1, $2, $3, $4, $5, $6, $7)", ADVANCE_COLUMNS,
                                params, error);
@@ -251,14 +247,6 @@ skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_
 
 /* --- running ------------------------------------------------------------------------------- */
 
-uint64_t skald_batch_random(void)
-{
-    uint64_t bits = 0;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
-        bits = (uint64_t)skald_clock_wall_us() * UINT64_C(0x9e3779b97f4a7c15);
-    return bits;
-}
-
 bool skald_batch_blameless(skald_status status)
 {
     return status == SKALD_FENCED || status == SKALD_UNAVAILABLE || status == SKALD_NO_MEMORY;
@@ -268,7 +256,7 @@ void skald_batch_conflict_pause(skald_batch *batch)
 {
     const skald_backoff policy = {CONFLICT_DELAY_MS_MIN, CONFLICT_DELAY_MS_MAX};
     batch->conflicts++;
-    skald_clock_sleep_ms(skald_backoff_delay_ms(&policy, batch->conflicts, skald_batch_random()));
+    skald_clock_sleep_ms(skald_backoff_delay_ms(&policy, batch->conflicts, skald_random_bits()));
 }
 
 static skald_status items_run(skald_batch *batch, skald_item *const *items, size_t count,

@@ -53,8 +53,6 @@ void skald_batch_conflict_pause(skald_batch *batch);
 /* Under which epoch the item's lane is ours. */
 int64_t skald_batch_epoch(skald_batch *batch, const skald_item *item);
 
-uint64_t skald_batch_random(void);
-
 /* --- batch_item.c --------------------------------------------------------------------------- */
 
 /* Does with one item what is to be done with it, in the transaction in hand: runs its handler,

@@ -5,6 +5,7 @@
 #include "followers/failures.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/random.h"
 #include "followers/follower.h"
 #include "followers/jobs.h"
 #include "followers/suspects.h"
@@ -59,7 +60,7 @@ static skald_verdict verdict_of(const skald_item *item, const skald_attempt *att
         .crashes = item->crashes,
         .failing_ms = skald_clock_ms() - since_ms,
     };
-    return skald_policy_decide(item->lane->follower->policy, &failure, skald_batch_random());
+    return skald_policy_decide(item->lane->follower->policy, &failure, skald_random_bits());
 }
 
 /* --- making a row of it --------------------------------------------------------------------- */

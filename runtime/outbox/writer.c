@@ -37,16 +37,14 @@ void skald_outbox_writer_done(skald_outbox_writer *writer)
 {
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
-    for (int i = 0; i < COLUMNS; i++)
-        skald_array_done(columns[i]);
+    skald_arrays_done(columns, COLUMNS);
 }
 
 void skald_outbox_writer_clear(skald_outbox_writer *writer)
 {
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
-    for (int i = 0; i < COLUMNS; i++)
-        skald_array_clear(columns[i]);
+    skald_arrays_clear(columns, COLUMNS);
 }
 
 uint32_t skald_outbox_writer_count(const skald_outbox_writer *writer)
@@ -71,11 +69,7 @@ skald_status skald_outbox_writer_add(skald_outbox_writer *writer, const skald_me
     skald_array_bytes(&writer->bodies, message->body);
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
-    for (int i = 0; i < COLUMNS; i++) {
-        if (!skald_array_ok(columns[i]))
-            return SKALD_NO_MEMORY;
-    }
-    return SKALD_OK;
+    return skald_arrays_ok(columns, COLUMNS) ? SKALD_OK : SKALD_NO_MEMORY;
 }
 
 skald_status skald_outbox_writer_send(skald_outbox_writer *writer, skald_pipeline *pipeline,
@@ -86,8 +80,7 @@ skald_status skald_outbox_writer_send(skald_outbox_writer *writer, skald_pipelin
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
     skald_param params[COLUMNS];
-    for (int i = 0; i < COLUMNS; i++)
-        params[i] = skald_array_param(columns[i]);
+    skald_arrays_params(columns, COLUMNS, params);
     return skald_pipeline_send(
         pipeline, SKALD_PIPELINE_NOBODY,
         "INSERT INTO skald.outbox (event_id, partition, type, key, correlation_id, causation_id,"

@@ -141,3 +141,30 @@ skald_param skald_array_param(skald_array *array)
                                (int64_t)shapes[array->of].array_oid, 0.0};
     return param;
 }
+
+void skald_arrays_done(skald_array *const *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        skald_array_done(columns[i]);
+}
+
+void skald_arrays_clear(skald_array *const *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        skald_array_clear(columns[i]);
+}
+
+bool skald_arrays_ok(skald_array *const *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!skald_array_ok(columns[i]))
+            return false;
+    }
+    return true;
+}
+
+void skald_arrays_params(skald_array *const *columns, size_t count, skald_param *params)
+{
+    for (size_t i = 0; i < count; i++)
+        params[i] = skald_array_param(columns[i]);
+}

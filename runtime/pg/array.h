@@ -46,4 +46,10 @@ bool skald_array_ok(const skald_array *array);
 /* The array as a parameter that borrows it. */
 skald_param skald_array_param(skald_array *array);
 
+/* The same for several arrays, which are the columns of one statement. */
+void skald_arrays_done(skald_array *const *columns, size_t count);
+void skald_arrays_clear(skald_array *const *columns, size_t count);
+bool skald_arrays_ok(skald_array *const *columns, size_t count);
+void skald_arrays_params(skald_array *const *columns, size_t count, skald_param *params);
+
 #endif

@@ -6,6 +6,7 @@
  * committed without it, and it runs again alone; if it fails again, so has the attempt. */
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/random.h"
 #include "outbox/bell.h"
 #include "queues/inside.h"
 
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
     END_IDLE_MS_MAX = 10000,
@@ -32,20 +32,12 @@ typedef struct next_jobs {
     size_t count;
 } next_jobs;
 
-static uint64_t random_bits(void)
-{
-    uint64_t bits = 0;
-    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
-        bits = (uint64_t)skald_clock_wall_us() * UINT64_C(0x9e3779b97f4a7c15);
-    return bits;
-}
-
 /* --- what becomes of it -------------------------------------------------------------------- */
 
 void skald_job_end_fail(skald_job_end *end, const skald_work_queue *queue, const char *type,
                         const skald_failure *failure, const char *reason)
 {
-    const skald_verdict verdict = skald_policy_decide(&queue->plan, failure, random_bits());
+    const skald_verdict verdict = skald_policy_decide(&queue->plan, failure, skald_random_bits());
     end->outcome = skald_attempt_outcome(failure->kind);
     end->state = verdict.dead ? "dead" : "waiting";
     end->holds = verdict.dead && verdict.holds;
@@ -350,7 +342,7 @@ static void conflict_pause(skald_queues *queues)
 {
     const skald_backoff policy = {CONFLICT_DELAY_MS_MIN, CONFLICT_DELAY_MS_MAX};
     queues->conflicts++;
-    skald_clock_sleep_ms(skald_backoff_delay_ms(&policy, queues->conflicts, random_bits()));
+    skald_clock_sleep_ms(skald_backoff_delay_ms(&policy, queues->conflicts, skald_random_bits()));
 }
 
 /* The outside was called, but what it left behind cannot be carried out. */
