@@ -242,17 +242,28 @@ static bool foreign_repeated(skald_batch *batch, const skald_item *item)
     return false;
 }
 
+/* Commands and replies go past all followers of a stream; each belongs to one service. */
+static bool for_others(const skald_batch *batch, const skald_message *message)
+{
+    return message->addressee != NULL && strcmp(message->addressee, batch->hub->name) != 0;
+}
+
 skald_status skald_batch_item(skald_batch *batch, skald_item *item, uint32_t owner,
                               skald_error *error)
 {
     const skald_lane *lane = item->lane;
+    if (for_others(batch, &item->message)) {
+        item->fate = SKALD_ITEM_SKIPPED;
+        return SKALD_OK;
+    }
     if (item->trouble != NULL)
         return item_set_aside(batch, item, owner, item->trouble, error);
     if (foreign_repeated(batch, item)) {
         item->fate = SKALD_ITEM_REPEATED;
         return SKALD_OK;
     }
-    const skald_handler *handler = skald_follower_handler(lane->follower, item->message.type);
+    const skald_handler *handler =
+        skald_follower_handler(lane->follower, item->message.kind, item->message.type);
     if (handler == NULL && item->job_id == 0) {
         item->fate = SKALD_ITEM_SKIPPED;
         return SKALD_OK;

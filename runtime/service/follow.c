@@ -118,7 +118,7 @@ skald_status skald_follow_with(skald_service *service, const char *stream,
                                  "follower \"%s\" cannot follow both \"%s\" and \"%s\"", name,
                                  follower->stream, stream);
     if (status == SKALD_OK)
-        status = skald_follower_add(follower, handler, &error);
+        status = skald_follower_add(follower, SKALD_KIND_EVENT, handler, &error);
     return status == SKALD_OK ? SKALD_OK : skald_mistake_keep(service, &error);
 }
 
