@@ -27,16 +27,18 @@ CREATE TABLE skald.fence (
     reply_type  text,
     reply       bytea,
     partition   smallint,
-    answered_at timestamptz  NOT NULL DEFAULT clock_timestamp(),
+    answered_at timestamptz  NOT NULL DEFAULT skald.now(),
+    look_at     timestamptz  NOT NULL DEFAULT skald.now() + interval '14 days',
     CHECK ((state IN ('later', 'failed')) = (outcome IS NULL))
 );
-CREATE INDEX fence_answered ON skald.fence (answered_at);
+CREATE INDEX fence_look ON skald.fence (look_at);
 COMMENT ON TABLE skald.fence IS
     'Operations of sagas that this service has carried out or refused, and its answers, to be given again.';
 COMMENT ON COLUMN skald.fence.key IS 'Of the operation, as the saga''s service names it: "order-42/charge-card/1".';
 COMMENT ON COLUMN skald.fence.state IS
     'done, refused: the answer; undone: done and then taken back; barred: its undo came before it, so that it '
     'never runs; later: a job answers; failed: that job was given up, and may have had its effect.';
+COMMENT ON COLUMN skald.fence.look_at IS 'When the keeper looks whether it can be forgotten.';
 COMMENT ON COLUMN skald.fence.partition IS 'Of the reply that a job will give.';
 
 -- A job that carries a command out answers it when it is over, however it ends and whoever ends it.
@@ -54,7 +56,7 @@ DECLARE
     answered  skald.fence;
 BEGIN
     UPDATE skald.fence AS f
-       SET state = command_job_over.outcome, answered_at = clock_timestamp(), reason = why,
+       SET state = command_job_over.outcome, answered_at = skald.now(), look_at = skald.now() + interval '14 days', reason = why,
            outcome = nullif(command_job_over.outcome, 'failed'),
            reply_type = CASE command_job_over.outcome WHEN 'done' THEN NEW.result_type END,
            reply = CASE command_job_over.outcome WHEN 'done' THEN NEW.result END
