@@ -1,6 +1,7 @@
 /* The public calls a handler can make. */
 #include "followers/context.h"
 #include "event/headers.h"
+#include "followers/follower.h"
 #include "outbox/compose.h"
 
 #include <skald/publish.h>
@@ -30,6 +31,9 @@ void skald_context_begin(skald_context *context, const skald_item *item, uint32_
     context->owner = owner;
     context->failure = (skald_error){0};
     context->answer.status = SKALD_OK;
+    context->statements = 0;
+    context->origin = item->lane != NULL ? item->lane->follower->stream : NULL;
+    skald_context_command_begin(context);
 }
 
 void skald_context_end(skald_context *context)
@@ -88,6 +92,7 @@ skald_status skald_exec_params(skald_context *context, const char *sql, size_t c
                                const skald_param *params)
 {
     skald_error error;
+    context->statements++;
     const skald_status status =
         context->effects != NULL
             ? skald_effects_statement(context->effects, &context->memory, sql, count, params,
@@ -122,6 +127,7 @@ skald_status skald_query_params(skald_context *context, struct pg_result **resul
         return skald_context_failed(context, &error);
     }
     skald_rows *rows = NULL;
+    context->statements++;
     const skald_status status = context->effects != NULL
                                     ? query_outside(context, &rows, sql, count, params, &error)
                                     : skald_pipeline_query(context->pipeline, context->owner, &rows,
@@ -246,6 +252,15 @@ skald_status skald_dead(skald_context *context, const char *format, ...)
     return SKALD_DEAD;
 }
 
+skald_status skald_refuse(skald_context *context, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_REFUSED, SKALD_FAILURE_FAILED, format, arguments);
+    va_end(arguments);
+    return SKALD_REFUSED;
+}
+
 skald_status skald_skip(skald_context *context, const char *format, ...)
 {
     va_list arguments;
@@ -308,5 +323,7 @@ skald_status skald_context_outcome(const skald_context *context, skald_status re
     else
         attempt_fill_bare(context, returned, code, attempt);
     attempt->error.status = SKALD_FAILED;
+    if (returned == SKALD_REFUSED && !call_failed && skald_context_answers(context))
+        return SKALD_REFUSED;
     return skipped && !call_failed ? SKALD_SKIPPED : SKALD_FAILED;
 }

@@ -9,6 +9,7 @@
 #include <skald/log.h>
 #include <skald/message.h>
 #include <skald/param.h>
+#include <skald/participant.h>
 #include <skald/partition.h>
 #include <skald/publish.h>
 #include <skald/queue.h>
