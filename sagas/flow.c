@@ -83,19 +83,17 @@ static void last_look(const skald_flow *flow, const skald_flow_state *state, ska
     }
 }
 
-static bool beginning_look(const skald_flow *flow, const skald_flow_state *state,
+static void beginning_look(const skald_flow *flow, const skald_flow_state *state,
                            skald_flow_view *out)
 {
-    bool begun = false;
     for (size_t i = 0; i < flow->events.count; i++) {
         const skald_flow_seen *seen = &state->seen[i];
         if (!flow->events.list[i].begins || seen->count == 0)
             continue;
-        if (!begun || seen->first_us < out->began_us)
+        if (!out->begun || seen->first_us < out->began_us)
             out->began_us = seen->first_us;
-        begun = true;
+        out->begun = true;
     }
-    return begun;
 }
 
 /* Of several that end it the one that happened first does. */
@@ -132,13 +130,13 @@ void skald_flow_look(const skald_flow *flow, const skald_flow_state *state, skal
 {
     *out = (skald_flow_view){.ended_by = SKALD_FLOW_NO_EVENT, .last = SKALD_FLOW_NO_EVENT};
     last_look(flow, state, out);
-    const bool begun = beginning_look(flow, state, out);
+    beginning_look(flow, state, out);
     /* What a person has closed stays closed, whatever comes. */
     if (state->closed) {
         out->phase = SKALD_FLOW_ENDED;
         return;
     }
-    if (!begun)
+    if (!out->begun)
         return;
     end_look(flow, state, out);
     out->phase = out->ended_by != SKALD_FLOW_NO_EVENT ? SKALD_FLOW_ENDED : SKALD_FLOW_OPEN;

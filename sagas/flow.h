@@ -69,7 +69,8 @@ typedef struct skald_flow_awaited {
 /* What is known. */
 typedef struct skald_flow_view {
     skald_flow_phase phase;
-    int64_t began_us;   /* unless EARLY */
+    bool begun;
+    int64_t began_us;   /* if it has */
     size_t ended_by;    /* the event; NO_EVENT while it goes on, or when a person closed it */
     int64_t ended_us;   /* with ended_by */
     skald_flow_end end; /* GOES_ON when a person closed it */

@@ -242,10 +242,29 @@ static bool foreign_repeated(skald_batch *batch, const skald_item *item)
     return false;
 }
 
+/* What is only watched needs no order and holds up nothing: it is noted, whatever waits before it.
+ * What cannot be read is for those who handle it. */
+static skald_status item_watch(skald_batch *batch, skald_item *item, uint32_t owner,
+                               skald_error *error)
+{
+    const skald_follower *follower = item->lane->follower;
+    bool noted = false;
+    skald_status status = SKALD_OK;
+    if (item->trouble == NULL)
+        status = skald_flow_notes_add(&batch->notes, follower->flows, follower->stream,
+                                      &item->message, batch->hub->log, &noted, error);
+    item->fate = noted ? SKALD_ITEM_HANDLED : SKALD_ITEM_SKIPPED;
+    if (status == SKALD_OK && item->job_id != 0)
+        status = job_finish(batch, item, owner, error);
+    return status;
+}
+
 skald_status skald_batch_item(skald_batch *batch, skald_item *item, uint32_t owner,
                               skald_error *error)
 {
     const skald_lane *lane = item->lane;
+    if (lane->follower->flows != NULL)
+        return item_watch(batch, item, owner, error);
     if (item->trouble != NULL)
         return item_set_aside(batch, item, owner, item->trouble, error);
     if (foreign_repeated(batch, item)) {
