@@ -5,7 +5,8 @@
 #include "flows/flows.h"
 #include "pg/connection.h"
 
-/* Writes those that are new or have changed into skald.flow_definition. */
+/* Writes those that are new or have changed into skald.flow_definition, and takes back what they do
+ * not expect any more. */
 skald_status skald_flows_declare(const skald_flows *flows, skald_pg *pg, skald_error *error);
 
 #endif

@@ -90,7 +90,8 @@ typedef struct skald_flow_expectations {
 
 typedef struct skald_flow {
     const char *name; /* a-z, 0-9 and '-', beginning with a letter */
-    uint32_t version; /* shown to people; open instances go on with the newest table */
+    uint32_t version; /* shown to people; open instances go on with the newest table, by which
+                            they are judged from their next event on */
     skald_flow_events events;
     skald_flow_expectations expectations;
     uint64_t keep_ms; /* instances that have ended; 7 days */

@@ -201,6 +201,35 @@ static void test_two_flows_see_the_same_event(void **state)
     keeper_stop(service);
 }
 
+static void test_a_table_that_has_changed_goes_on_with_what_is_open(void **state)
+{
+    (void)state;
+    static const skald_flow_expectation others[] = {
+        {.after = "test.v1.OrderCreated",
+         .expect = {"test.v1.OrderShipped", "test.v1.OrderCancelled"},
+         .within_ms = 3600 * 1000}};
+    skald_flow newer = checkout;
+    newer.version = 2;
+    newer.expectations = (skald_flow_expectations)SKALD_FLOW_EXPECTATIONS(others);
+    const char *database = database_new();
+    skald_service *service = watching(database);
+    checkout_publish(service, database, CREATED, "o1");
+    WAIT_UNTIL(checkout_is(database, "o1", "open PaymentCompleted PaymentFailed"));
+    keeper_stop(service);
+
+    const skald_options options = keeper_options(database, NULL);
+    service = keeper_service("shop", &options);
+    assert_int_equal(skald_watch(service, &newer), SKALD_OK);
+    keeper_start(service);
+    assert_string_equal(checkout_state(database, "o1"), "open");
+    checkout_publish(service, database, PAID, "o1");
+    WAIT_UNTIL(checkout_is(database, "o1", "open OrderShipped OrderCancelled"));
+    assert_int_equal(database_integer(database, "SELECT version FROM skald.flow"), 2);
+    checkout_publish(service, database, CANCELLED, "o1");
+    WAIT_UNTIL(checkout_is(database, "o1", "ended badly"));
+    keeper_stop(service);
+}
+
 static void mistake_is(const skald_flow *flow, const char *text)
 {
     const skald_options options = keeper_options("dbname=nowhere", NULL);
@@ -250,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_what_a_handler_parks_is_seen_all_the_same),
         cmocka_unit_test(test_an_event_without_a_key_is_said_once_and_holds_up_nothing),
         cmocka_unit_test(test_two_flows_see_the_same_event),
+        cmocka_unit_test(test_a_table_that_has_changed_goes_on_with_what_is_open),
         cmocka_unit_test(test_mistakes_are_told_before_anything_happens),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
