@@ -12,6 +12,7 @@
 /* Streams live as long as the server: each test has services of its own. */
 CHECKOUT_FLOW(early, "early-orders", "early-payments", "early-shipping");
 CHECKOUT_FLOW(racing, "racing-orders", "racing-payments", "racing-shipping");
+CHECKOUT_FLOW(shared, "shared-orders", "shared-payments", "shared-shipping");
 CHECKOUT_FLOW(missing, "missing-orders", "missing-payments", "missing-shipping");
 
 typedef struct world {
@@ -23,12 +24,19 @@ typedef struct world {
 
 enum { ORDERS, PAYMENTS, SHIPPING, SERVICES };
 
-static void watch(world *all, const skald_flow *flow)
+/* One more process of the monitor. */
+static skald_service *watcher_new(const world *all, const skald_flow *flow)
 {
     const skald_options options = keeper_options(all->watching, servers_nats_url());
-    all->watcher = keeper_service("monitor", &options);
-    assert_int_equal(skald_watch(all->watcher, flow), SKALD_OK);
-    keeper_start(all->watcher);
+    skald_service *watcher = keeper_service("monitor", &options);
+    assert_int_equal(skald_watch(watcher, flow), SKALD_OK);
+    keeper_start(watcher);
+    return watcher;
+}
+
+static void watch(world *all, const skald_flow *flow)
+{
+    all->watcher = watcher_new(all, flow);
 }
 
 static world world_begin(const skald_flow *flow)
@@ -124,6 +132,41 @@ static void test_streams_that_race_lose_nothing(void **state)
                                 " USING (follower, partition) WHERE p.follower LIKE 'flows.%'"
                                 " AND p.position < r.position") == 0);
     assert_string_equal(checkout_sum(all.watching), before);
+    world_end(&all);
+}
+
+/* Partitions of one stream change hands while others are with somebody else. */
+static void test_processes_that_come_and_go_note_each_event_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 60, ROUNDS = 6 };
+    static char names[ROUNDS * COUNT][16];
+    const char *orders[ROUNDS * COUNT];
+    static const ProtobufCMessageDescriptor *const types[SERVICES] = {CREATED, PAID, SHIPPED};
+    world all = world_begin(&shared);
+    skald_service *other = NULL;
+    for (int i = 0; i < ROUNDS * COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "order-%d", i);
+        orders[i] = names[i];
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < SERVICES; i++)
+            checkout_publish_many(all.services[i], all.databases[i], types[i],
+                                  orders + round * COUNT, COUNT);
+        if (other == NULL) {
+            other = watcher_new(&all, &shared);
+        } else {
+            keeper_stop(other);
+            other = NULL;
+        }
+    }
+    WAIT_UNTIL(database_integer(all.watching, "SELECT count(*) FROM skald.flow"
+                                              " WHERE outcome = 'well'") == ROUNDS * COUNT);
+    WAIT_UNTIL(database_integer(all.watching, "SELECT sum(events) FROM skald.flow") ==
+               SERVICES * ROUNDS * COUNT);
+    assert_int_equal(database_integer(all.watching, "SELECT count(*) FROM skald.flow_event"),
+                     SERVICES * ROUNDS * COUNT);
+    assert_int_equal(database_integer(all.watching, "SELECT count(*) FROM skald.job"), 0);
     world_end(&all);
 }
 
@@ -229,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_seen_before_its_cause_is_kept),
         cmocka_unit_test(test_streams_that_race_lose_nothing),
+        cmocka_unit_test(test_processes_that_come_and_go_note_each_event_once),
         cmocka_unit_test(test_an_event_that_does_not_come_is_told_by_name_once),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
