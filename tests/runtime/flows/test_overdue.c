@@ -140,7 +140,7 @@ static void test_when_many_wait_for_the_same_people_are_told_once(void **state)
 {
     (void)state;
     enum { COUNT = 100 };
-    static char names[COUNT][16];
+    static char names[COUNT][24];
     const char *orders[COUNT];
     const char *database = database_new();
     const unsigned said = keeper_log_count("KEEPER-ALERT");

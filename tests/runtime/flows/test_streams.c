@@ -100,7 +100,7 @@ static void test_streams_that_race_lose_nothing(void **state)
 {
     (void)state;
     enum { COUNT = 400 };
-    static char names[COUNT][16];
+    static char names[COUNT][24];
     const char *orders[COUNT];
     static const ProtobufCMessageDescriptor *const types[SERVICES] = {CREATED, PAID, SHIPPED};
     world all = world_begin(&racing);
@@ -140,7 +140,7 @@ static void test_processes_that_come_and_go_note_each_event_once(void **state)
 {
     (void)state;
     enum { COUNT = 60, ROUNDS = 6 };
-    static char names[ROUNDS * COUNT][16];
+    static char names[ROUNDS * COUNT][24];
     const char *orders[ROUNDS * COUNT];
     static const ProtobufCMessageDescriptor *const types[SERVICES] = {CREATED, PAID, SHIPPED};
     world all = world_begin(&shared);

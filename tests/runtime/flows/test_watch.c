@@ -66,7 +66,7 @@ static void test_many_orders_at_once_are_kept_apart(void **state)
 {
     (void)state;
     enum { ORDERS = 500 };
-    static char names[ORDERS][16];
+    static char names[ORDERS][24];
     const char *orders[ORDERS];
     const char *database = database_new();
     skald_service *service = watching(database);
