@@ -4,4 +4,5 @@ DROP FUNCTION skald.flow_close;
 DROP TABLE skald.flow_wait, skald.flow_event, skald.flow, skald.flow_definition;
 DELETE FROM skald.position WHERE follower LIKE 'flows.%';
 DELETE FROM skald.job WHERE follower LIKE 'flows.%';
+DELETE FROM skald.suspect WHERE follower LIKE 'flows.%';
 DELETE FROM skald.follower WHERE name LIKE 'flows.%';
