@@ -27,6 +27,7 @@ static const struct {
     {"caps", skald_keeper_caps, TURN_MS},
     {"alerts", skald_keeper_alerts, TURN_MS},
     {"old jobs", skald_keeper_forget, 10 * TURN_MS},
+    {"old flows", skald_keeper_flows, 10 * TURN_MS},
 };
 
 enum { DELAYED = 0 };
