@@ -68,6 +68,18 @@ static void test_help_is_as_it_was_accepted(void **state)
     append_help(out, "migrate", "up");
     append_help(out, "migrate", "status");
     append_help(out, "migrate", "sql");
+    append_help(out, "saga", "list");
+    append_help(out, "saga", "show");
+    append_help(out, "saga", "history");
+    append_help(out, "saga", "graph");
+    append_help(out, "saga", "retry");
+    append_help(out, "saga", "skip");
+    append_help(out, "saga", "resolve");
+    append_help(out, "saga", "compensate");
+    append_help(out, "saga", "cancel");
+    append_help(out, "saga", "tasks");
+    append_help(out, "saga", "debts");
+    append_help(out, "saga", "definitions");
     append_help(out, "job", "list");
     append_help(out, "job", "show");
     append_help(out, "job", "replay");
