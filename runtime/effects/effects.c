@@ -80,11 +80,11 @@ skald_status skald_effects_statement(skald_effects *effects, skald_arena *arena,
 /* Replaces each text by a copy; false without memory. */
 static bool message_copy(skald_message *message, skald_arena *arena)
 {
-    const char **texts[] = {&message->id,           &message->source,
-                            &message->type,         &message->key,
-                            &message->content_type, &message->correlation_id,
-                            &message->causation_id, &message->traceparent,
-                            &message->tracestate,   &message->headers};
+    const char **texts[] = {
+        &message->id,           &message->source,       &message->type,
+        &message->key,          &message->content_type, &message->correlation_id,
+        &message->causation_id, &message->traceparent,  &message->tracestate,
+        &message->headers,      &message->addressee,    &message->control};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         const char *text = *texts[i];
         *texts[i] = skald_arena_text(arena, text);

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { COLUMNS = 16 };
+enum { COLUMNS = 18 };
 
 /* Every column, in the order of the INSERT below. */
 static void columns_list(skald_job_writer *writer, skald_array *columns[COLUMNS])
@@ -14,7 +14,7 @@ static void columns_list(skald_job_writer *writer, skald_array *columns[COLUMNS]
         &writer->priorities,    &writer->delays,       &writer->times,
         &writer->expiries,      &writer->uniques,      &writer->correlation_ids,
         &writer->causation_ids, &writer->traceparents, &writer->tracestates,
-        &writer->headers};
+        &writer->headers,       &writer->addressees,   &writer->controls};
     for (int i = 0; i < COLUMNS; i++)
         columns[i] = list[i];
 }
@@ -22,10 +22,10 @@ static void columns_list(skald_job_writer *writer, skald_array *columns[COLUMNS]
 void skald_job_writer_init(skald_job_writer *writer, const char *service)
 {
     static const skald_array_of kinds[COLUMNS] = {
-        SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,  SKALD_ARRAY_INT2, SKALD_ARRAY_TEXT,
-        SKALD_ARRAY_TEXT, SKALD_ARRAY_BYTEA, SKALD_ARRAY_INT2, SKALD_ARRAY_INT8,
-        SKALD_ARRAY_TIME, SKALD_ARRAY_INT8,  SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
-        SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,  SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT};
+        SKALD_ARRAY_TEXT,  SKALD_ARRAY_TEXT, SKALD_ARRAY_INT2, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
+        SKALD_ARRAY_BYTEA, SKALD_ARRAY_INT2, SKALD_ARRAY_INT8, SKALD_ARRAY_TIME, SKALD_ARRAY_INT8,
+        SKALD_ARRAY_TEXT,  SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
+        SKALD_ARRAY_TEXT,  SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT};
     snprintf(writer->source, sizeof writer->source, "/%s", service);
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
@@ -77,6 +77,8 @@ skald_status skald_job_writer_add(skald_job_writer *writer, const skald_new_job 
     skald_array_text(&writer->traceparents, message->traceparent);
     skald_array_text(&writer->tracestates, message->tracestate);
     skald_array_text(&writer->headers, message->headers);
+    skald_array_text(&writer->addressees, message->addressee);
+    skald_array_text(&writer->controls, message->control);
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
     return skald_arrays_ok(columns, COLUMNS) ? SKALD_OK : SKALD_NO_MEMORY;
@@ -98,16 +100,17 @@ skald_status skald_job_writer_send(skald_job_writer *writer, skald_pipeline *pip
         pipeline, SKALD_PIPELINE_NOBODY,
         "INSERT INTO skald.job (queue, state, message_id, partition, type, key, body, priority,"
         " begins_at, due_at, expires_at, unique_key, published_at, source, content_type,"
-        " correlation_id, causation_id, traceparent, tracestate, headers)"
+        " correlation_id, causation_id, traceparent, tracestate, headers, addressee, control)"
         " SELECT n.queue, 'waiting', n.id, n.partition, n.type, n.key, n.body, n.priority,"
         " b.begins_at, b.begins_at,"
         " b.begins_at + coalesce(n.expire_ms, q.expire_ms) * interval '1 ms', n.unique_key,"
-        " skald.now(), $17::text, 'application/protobuf', n.correlation_id, n.causation_id,"
-        " n.traceparent, n.tracestate, n.headers"
-        " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+        " skald.now(), $19::text, 'application/protobuf', n.correlation_id, n.causation_id,"
+        " n.traceparent, n.tracestate, n.headers, n.addressee, n.control"
+        " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+        "$18)"
         " WITH ORDINALITY AS n(queue, id, partition, type, key, body, priority, delay_ms, at,"
         " expire_ms, unique_key, correlation_id, causation_id, traceparent, tracestate, headers,"
-        " place)"
+        " addressee, control, place)"
         " CROSS JOIN LATERAL (SELECT coalesce(n.at, (SELECT skald.now())"
         "  + n.delay_ms * interval '1 ms') AS begins_at) AS b"
         " LEFT JOIN skald.queue AS q ON q.name = n.queue ORDER BY n.place"

@@ -24,6 +24,8 @@ typedef struct skald_job_writer {
     skald_array traceparents;
     skald_array tracestates;
     skald_array headers;
+    skald_array addressees;
+    skald_array controls;
 } skald_job_writer;
 
 /* `service` is copied: where the jobs come from. */

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXTS = 10 };
+enum { TEXTS = 12 };
 
 /* The text fields of a message, to be walked twice: once to measure, once to copy. */
 static void texts_list(skald_message *message, const char **texts[TEXTS])
 {
-    const char **list[TEXTS] = {&message->id,           &message->source,
-                                &message->type,         &message->key,
-                                &message->content_type, &message->correlation_id,
-                                &message->causation_id, &message->traceparent,
-                                &message->tracestate,   &message->headers};
+    const char **list[TEXTS] = {
+        &message->id,           &message->source,       &message->type,
+        &message->key,          &message->content_type, &message->correlation_id,
+        &message->causation_id, &message->traceparent,  &message->tracestate,
+        &message->headers,      &message->addressee,    &message->control};
     memcpy(texts, list, sizeof list);
 }
 

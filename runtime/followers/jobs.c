@@ -123,11 +123,18 @@ skald_status skald_jobs_check(skald_pg *pg, skald_lane *const *lanes, size_t lan
 #define JOB_COLUMNS                                                                                \
     "j.id, j.attempts, j.follower, j.partition, j.position, j.published_at, j.body, j.message_id," \
     " j.source, j.type, j.key, j.content_type, j.correlation_id, j.causation_id, j.traceparent,"   \
-    " j.tracestate, j.headers, j.crashes, j.not_yets,"                                             \
+    " j.tracestate, j.headers, j.addressee, j.control, j.crashes, j.not_yets,"                     \
     " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint,"                       \
     " (extract(epoch FROM skald.now() - j.not_yet_since) * 1000)::bigint,"                         \
     " coalesce(j.expires_at <= skald.now(), false), a.number, a.outcome, a.ended_at >= j.due_at,"  \
     " a.signal"
+
+enum {
+    COLUMN_TEXTS = 7,
+    TEXT_COUNT = 12,
+    COLUMN_CRASHES = COLUMN_TEXTS + TEXT_COUNT, /* what is known of its failures */
+    COLUMN_ATTEMPT = COLUMN_CRASHES + 5,        /* the last one */
+};
 
 /* What is known of a job's earlier attempts. */
 static void job_history(skald_item *item, const skald_rows *rows, uint32_t row)
@@ -135,39 +142,40 @@ static void job_history(skald_item *item, const skald_rows *rows, uint32_t row)
     const uint64_t now_ms = skald_clock_ms();
     item->job_id = skald_rows_integer(rows, row, 0);
     item->attempts = (uint32_t)skald_rows_integer(rows, row, 1);
-    item->crashes = (uint32_t)skald_rows_integer(rows, row, 17);
-    item->not_yets = (uint32_t)skald_rows_integer(rows, row, 18);
-    item->failing_since_ms = now_ms - (uint64_t)skald_rows_integer(rows, row, 19);
-    item->not_yet_since_ms = now_ms - (uint64_t)skald_rows_integer(rows, row, 20);
-    item->expired = skald_rows_boolean(rows, row, 21);
+    item->crashes = (uint32_t)skald_rows_integer(rows, row, COLUMN_CRASHES);
+    item->not_yets = (uint32_t)skald_rows_integer(rows, row, COLUMN_CRASHES + 1);
+    item->failing_since_ms = now_ms - (uint64_t)skald_rows_integer(rows, row, COLUMN_CRASHES + 2);
+    item->not_yet_since_ms = now_ms - (uint64_t)skald_rows_integer(rows, row, COLUMN_CRASHES + 3);
+    item->expired = skald_rows_boolean(rows, row, COLUMN_CRASHES + 4);
     char outcome[16];
-    const skald_bytes text = skald_rows_bytes(rows, row, 23);
+    const skald_bytes text = skald_rows_bytes(rows, row, COLUMN_ATTEMPT + 1);
     snprintf(outcome, sizeof outcome, "%.*s", (int)text.size, (const char *)text.data);
     const skald_item_crash crash = strcmp(outcome, "crashed") == 0     ? SKALD_ITEM_CRASHED
                                    : strcmp(outcome, "timed out") == 0 ? SKALD_ITEM_TIMED_OUT
                                    : strcmp(outcome, "lost") == 0      ? SKALD_ITEM_LOST
                                                                        : SKALD_ITEM_NO_CRASH;
     const bool begun = strcmp(outcome, "begun") == 0;
-    item->begun = begun ? (uint32_t)skald_rows_integer(rows, row, 22) : 0;
+    item->begun = begun ? (uint32_t)skald_rows_integer(rows, row, COLUMN_ATTEMPT) : 0;
     item->alone = item->crashes > 0 || begun || crash != SKALD_ITEM_NO_CRASH;
     /* Nothing was decided yet about a crash that came after the job was due. */
-    item->crash = skald_rows_boolean(rows, row, 24) ? crash : SKALD_ITEM_NO_CRASH;
-    const skald_bytes signal = skald_rows_bytes(rows, row, 25);
+    item->crash = skald_rows_boolean(rows, row, COLUMN_ATTEMPT + 2) ? crash : SKALD_ITEM_NO_CRASH;
+    const skald_bytes signal = skald_rows_bytes(rows, row, COLUMN_ATTEMPT + 3);
     snprintf(item->signal, sizeof item->signal, "%.*s", (int)signal.size,
              (const char *)signal.data);
 }
 
 static skald_item *job_item(const skald_rows *rows, uint32_t row, skald_arena *scratch)
 {
-    const char *texts[10];
-    for (int i = 0; i < 10; i++) {
-        const skald_bytes text = skald_rows_bytes(rows, row, 7 + i);
-        texts[i] = skald_rows_null(rows, row, 7 + i)
+    const char *texts[TEXT_COUNT];
+    for (int i = 0; i < TEXT_COUNT; i++) {
+        const skald_bytes text = skald_rows_bytes(rows, row, COLUMN_TEXTS + i);
+        texts[i] = skald_rows_null(rows, row, COLUMN_TEXTS + i)
                        ? NULL
                        : skald_arena_text_sized(scratch, text.data, text.size);
     }
     const skald_message message = {
-        .kind = SKALD_KIND_EVENT,
+        /* A reply never waits in a row. */
+        .kind = texts[10] == NULL ? SKALD_KIND_EVENT : SKALD_KIND_COMMAND,
         .partition = (uint32_t)skald_rows_integer(rows, row, 3),
         .position = skald_rows_integer(rows, row, 4),
         .previous = -1,
@@ -183,6 +191,8 @@ static skald_item *job_item(const skald_rows *rows, uint32_t row, skald_arena *s
         .traceparent = texts[7],
         .tracestate = texts[8],
         .headers = texts[9],
+        .addressee = texts[10],
+        .control = texts[11],
     };
     skald_item *item = skald_item_new(&message, NULL);
     if (item == NULL)

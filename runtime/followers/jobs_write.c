@@ -70,7 +70,7 @@ skald_status skald_jobs_insert(skald_pipeline *pipeline, uint32_t owner, const s
     const skald_follower *follower = item->lane->follower;
     const bool placed = message->position != 0;
     const uint64_t expire_ms = follower->options.expire_ms;
-    skald_param params[MORE_AT + 18];
+    skald_param params[MORE_AT + 20];
     end_params(params, item, end);
     params[15] = skald_text(follower->hub->process_id);
     if (!skald_attempts_params(attempts, params + ATTEMPTS_AT))
@@ -95,6 +95,8 @@ skald_status skald_jobs_insert(skald_pipeline *pipeline, uint32_t owner, const s
         expire_ms > 0 ? skald_integer((int64_t)expire_ms) : skald_null(),
         /* The first attempt is the one in which it became a suspect. */
         skald_integer(item->suspect ? 2 : 1),
+        skald_text(message->addressee),
+        skald_text(message->control),
     };
     memcpy(params + MORE_AT, message_params, sizeof message_params);
     return skald_pipeline_send(
@@ -103,7 +105,7 @@ skald_status skald_jobs_insert(skald_pipeline *pipeline, uint32_t owner, const s
         " sqlstate, fingerprint, attempts, crashes, not_yets, first_failed_at, not_yet_since,"
         " tried_at, follower, partition, position, sequence, published_at, message_id, source,"
         " type, key, content_type, correlation_id, causation_id, traceparent, tracestate, headers,"
-        " body, expires_at)"
+        " body, expires_at, addressee, control)"
         " VALUES ($1, coalesce(skald.now() + $2::bigint * interval '1 ms', 'infinity'), $3,"
         " CASE WHEN $4 THEN skald.now() END, $5, $6, $7, $8, $9, $10, $11, " MS_AGO(
             "12") ", " MS_AGO("13") ", CASE WHEN $9::integer + $11::integer > 0 THEN skald.now() "
@@ -111,7 +113,7 @@ skald_status skald_jobs_insert(skald_pipeline *pipeline, uint32_t owner, const s
                                     " to_timestamp($27::bigint / 1e6), $28, $29, $30, $31, $32, "
                                     "$33, $34, $35, $36,"
                                     " $37, $38, to_timestamp($27::bigint / 1e6) + $39::bigint * "
-                                    "interval '1 ms')"
+                                    "interval '1 ms', $41, $42)"
                                     " ON CONFLICT DO NOTHING RETURNING id)" ATTEMPTS_INSERT(
                                         "$40::integer"),
         sizeof params / sizeof params[0], params, error);

@@ -67,9 +67,8 @@ static skald_status end_send(answer *one, const Skald__V1__MissingEnd *end, skal
     return skald_nats_send(one->relay->options.nats, &view, error);
 }
 
-enum {
-    COLUMN_LANE_COUNT = 13
-}; /* behind SKALD_OUTBOX_COLUMNS: rows there are, up to ROWS_MAX + 1 */
+/* Behind SKALD_OUTBOX_COLUMNS: rows there are, up to ROWS_MAX + 1. */
+enum { COLUMN_LANE_COUNT = SKALD_OUTBOX_COLUMN_COUNT };
 
 static skald_status rows_read(skald_rows **rows, skald_relay *relay,
                               const Skald__V1__MissingRequest *request, skald_error *error)

@@ -15,6 +15,8 @@ enum column {
     COLUMN_TRACEPARENT,
     COLUMN_TRACESTATE,
     COLUMN_HEADERS,
+    COLUMN_ADDRESSEE,
+    COLUMN_CONTROL,
     COLUMN_BODY,
 };
 
@@ -30,6 +32,8 @@ static const struct {
     {COLUMN_TRACEPARENT, offsetof(skald_message, traceparent)},
     {COLUMN_TRACESTATE, offsetof(skald_message, tracestate)},
     {COLUMN_HEADERS, offsetof(skald_message, headers)},
+    {COLUMN_ADDRESSEE, offsetof(skald_message, addressee)},
+    {COLUMN_CONTROL, offsetof(skald_message, control)},
 };
 
 static skald_status texts_copy(skald_message *out, const skald_rows *rows, uint32_t row,

@@ -5,7 +5,10 @@
 
 #include <assert.h>
 
-enum { COLUMNS = 10 };
+enum {
+    COLUMNS = 13,
+    EVENT_COLUMNS = 10, /* events alone need no more */
+};
 
 void skald_outbox_writer_init(skald_outbox_writer *writer)
 {
@@ -19,16 +22,21 @@ void skald_outbox_writer_init(skald_outbox_writer *writer)
     skald_array_init(&writer->tracestates, SKALD_ARRAY_TEXT);
     skald_array_init(&writer->headers, SKALD_ARRAY_TEXT);
     skald_array_init(&writer->bodies, SKALD_ARRAY_BYTEA);
+    skald_array_init(&writer->kinds, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->addressees, SKALD_ARRAY_TEXT);
+    skald_array_init(&writer->controls, SKALD_ARRAY_TEXT);
+    writer->addressed = false;
 }
 
-/* Every column, in the order of the INSERT below. */
+/* Every column, in the order of the INSERTs below. */
 static void columns_list(skald_outbox_writer *writer, skald_array *columns[COLUMNS])
 {
     skald_array *list[COLUMNS] = {
         &writer->ids,          &writer->partitions,      &writer->types,
         &writer->keys,         &writer->correlation_ids, &writer->causation_ids,
         &writer->traceparents, &writer->tracestates,     &writer->headers,
-        &writer->bodies};
+        &writer->bodies,       &writer->kinds,           &writer->addressees,
+        &writer->controls};
     for (int i = 0; i < COLUMNS; i++)
         columns[i] = list[i];
 }
@@ -45,6 +53,7 @@ void skald_outbox_writer_clear(skald_outbox_writer *writer)
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
     skald_arrays_clear(columns, COLUMNS);
+    writer->addressed = false;
 }
 
 uint32_t skald_outbox_writer_count(const skald_outbox_writer *writer)
@@ -56,7 +65,10 @@ skald_status skald_outbox_writer_add(skald_outbox_writer *writer, const skald_me
 {
     unsigned char id[16];
     const bool is_uuid = skald_uuid_parse(message->id, id);
+    const bool addressed = message->addressee != NULL;
+    const char kind[] = {addressed ? (char)message->kind : SKALD_KIND_EVENT, '\0'};
     assert(is_uuid);
+    assert(addressed == (message->kind == SKALD_KIND_COMMAND || message->kind == SKALD_KIND_REPLY));
     skald_array_bytes(&writer->ids, (skald_bytes){id, sizeof id});
     skald_array_integer(&writer->partitions, message->partition);
     skald_array_text(&writer->types, message->type);
@@ -67,10 +79,25 @@ skald_status skald_outbox_writer_add(skald_outbox_writer *writer, const skald_me
     skald_array_text(&writer->tracestates, message->tracestate);
     skald_array_text(&writer->headers, message->headers);
     skald_array_bytes(&writer->bodies, message->body);
+    skald_array_text(&writer->kinds, kind);
+    skald_array_text(&writer->addressees, message->addressee);
+    skald_array_text(&writer->controls, message->control);
+    writer->addressed = writer->addressed || addressed;
     skald_array *columns[COLUMNS];
     columns_list(writer, columns);
     return skald_arrays_ok(columns, COLUMNS) ? SKALD_OK : SKALD_NO_MEMORY;
 }
+
+#define EVENT_COLUMN_NAMES                                                                         \
+    "event_id, partition, type, key, correlation_id, causation_id, traceparent, tracestate,"       \
+    " headers, body"
+
+static const char sql_events[] = "INSERT INTO skald.outbox (" EVENT_COLUMN_NAMES ")"
+                                 " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+static const char sql_all[] =
+    "INSERT INTO skald.outbox (" EVENT_COLUMN_NAMES ", kind, addressee, control)"
+    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 skald_status skald_outbox_writer_send(skald_outbox_writer *writer, skald_pipeline *pipeline,
                                       skald_error *error)
@@ -81,12 +108,9 @@ skald_status skald_outbox_writer_send(skald_outbox_writer *writer, skald_pipelin
     columns_list(writer, columns);
     skald_param params[COLUMNS];
     skald_arrays_params(columns, COLUMNS, params);
-    return skald_pipeline_send(
-        pipeline, SKALD_PIPELINE_NOBODY,
-        "INSERT INTO skald.outbox (event_id, partition, type, key, correlation_id, causation_id,"
-        " traceparent, tracestate, headers, body)"
-        " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        COLUMNS, params, error);
+    const bool all = writer->addressed;
+    return skald_pipeline_send(pipeline, SKALD_PIPELINE_NOBODY, all ? sql_all : sql_events,
+                               all ? COLUMNS : EVENT_COLUMNS, params, error);
 }
 
 skald_status skald_outbox_write_on(struct pg_conn *connection, const char *service,

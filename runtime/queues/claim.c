@@ -72,7 +72,7 @@ enum {
                                                  "j.message_id, j.source, j.type, j.key,"          \
                                                  " j.content_type, j.correlation_id, "             \
                                                  "j.causation_id, j.traceparent, j.tracestate, "   \
-                                                 "j.headers"
+                                                 "j.headers, j.addressee, j.control"
 
 enum { COLUMN_PARTITION = 10, COLUMN_TIME = 11, COLUMN_BODY = 12, COLUMN_TEXTS = 13 };
 
@@ -100,6 +100,8 @@ static skald_item *item_of(const skald_rows *rows, uint32_t row)
         .traceparent = text_of(rows, row, COLUMN_TEXTS + 7),
         .tracestate = text_of(rows, row, COLUMN_TEXTS + 8),
         .headers = text_of(rows, row, COLUMN_TEXTS + 9),
+        .addressee = text_of(rows, row, COLUMN_TEXTS + 10),
+        .control = text_of(rows, row, COLUMN_TEXTS + 11),
     };
     return skald_item_new(&message, NULL);
 }

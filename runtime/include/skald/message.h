@@ -17,7 +17,7 @@ typedef struct skald_bytes {
     size_t size;
 } skald_bytes;
 
-/* What travels. Only events exist today; commands and replies come with sagas. */
+/* What travels: an event is for whoever follows, a command and a reply are for one service. */
 typedef enum skald_kind {
     SKALD_KIND_EVENT = 'e',
     SKALD_KIND_COMMAND = 'c',
@@ -40,8 +40,11 @@ typedef struct skald_message {
     const char *causation_id;   /* the id of the message that led to this one */
     const char *traceparent;    /* W3C trace context, passed through as it came */
     const char *tracestate;
-    const char *headers; /* the user's own headers, one "name: value\n" line each */
-    int64_t time_us;     /* when it was published, microseconds since 1970-01-01 UTC */
+    const char *headers;   /* the user's own headers, one "name: value\n" line each */
+    const char *addressee; /* of a command or a reply: the service it is for; NULL: an event */
+    const char *control;   /* of a command or a reply: what Skald says with it, one
+                              "Skald-...: value\n" line each; see <skald/participant.h> */
+    int64_t time_us;       /* when it was published, microseconds since 1970-01-01 UTC */
     skald_bytes body;
 } skald_message;
 

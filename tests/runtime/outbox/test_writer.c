@@ -53,7 +53,9 @@ static void expect_same(const skald_message *got, const skald_message *expected)
     expect_text(got->tracestate, expected->tracestate);
     expect_text(got->headers, expected->headers);
     assert_int_equal(got->partition, expected->partition);
-    assert_int_equal(got->kind, SKALD_KIND_EVENT);
+    expect_text(got->addressee, expected->addressee);
+    expect_text(got->control, expected->control);
+    assert_int_equal(got->kind, expected->addressee != NULL ? expected->kind : SKALD_KIND_EVENT);
     assert_int_equal(got->body.size, expected->body.size);
     assert_memory_equal(got->body.data, expected->body.data, expected->body.size);
 }
@@ -108,6 +110,11 @@ static void test_a_batch_comes_out_as_it_went_in(void **state)
             .headers = random_chance(&random, 50) ? NULL : "a: b\nc: d\n",
             .body = {body, random_below(&random, sizeof body)},
         };
+        if (random_chance(&random, 30)) {
+            messages[i].kind = random_chance(&random, 50) ? SKALD_KIND_COMMAND : SKALD_KIND_REPLY;
+            messages[i].addressee = "stock";
+            messages[i].control = random_chance(&random, 50) ? NULL : "Skald-Outcome: done\n";
+        }
         assert_int_equal(skald_outbox_writer_add(&writer, &messages[i]), SKALD_OK);
     }
     assert_int_equal(skald_outbox_writer_count(&writer), COUNT);
