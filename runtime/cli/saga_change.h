@@ -34,9 +34,9 @@ typedef struct saga_change_options {
 
 /* Whole lines for the notes of such a command. */
 #define SAGA_WHERE_NOTES                                                                           \
-    "--where has conditions joined by \"and\": definition, version, phase, step,\n"               \
-    "future, reason, since and until with =, and reason~TEXT. With it nothing is\n"                 \
-    "changed before it is shown and confirmed, or told --yes; the set is frozen at\n"               \
+    "--where has conditions joined by \"and\": definition, version, phase, step,\n"                \
+    "future, reason, since and until with =, and reason~TEXT. With it nothing is\n"                \
+    "changed before it is shown and confirmed, or told --yes; the set is frozen at\n"              \
     "once, and a process of the service works it off.\n"
 
 typedef struct saga_request {
