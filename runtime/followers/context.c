@@ -30,6 +30,7 @@ void skald_context_begin(skald_context *context, const skald_item *item, uint32_
     context->owner = owner;
     context->failure = (skald_error){0};
     context->answer.status = SKALD_OK;
+    context->statements = 0;
 }
 
 void skald_context_end(skald_context *context)
@@ -88,6 +89,7 @@ skald_status skald_exec_params(skald_context *context, const char *sql, size_t c
                                const skald_param *params)
 {
     skald_error error;
+    context->statements++;
     const skald_status status =
         context->effects != NULL
             ? skald_effects_statement(context->effects, &context->memory, sql, count, params,
@@ -122,6 +124,7 @@ skald_status skald_query_params(skald_context *context, struct pg_result **resul
         return skald_context_failed(context, &error);
     }
     skald_rows *rows = NULL;
+    context->statements++;
     const skald_status status = context->effects != NULL
                                     ? query_outside(context, &rows, sql, count, params, &error)
                                     : skald_pipeline_query(context->pipeline, context->owner, &rows,
@@ -244,6 +247,15 @@ skald_status skald_dead(skald_context *context, const char *format, ...)
     answer_keep(context, SKALD_DEAD, SKALD_FAILURE_DEAD, format, arguments);
     va_end(arguments);
     return SKALD_DEAD;
+}
+
+skald_status skald_refuse(skald_context *context, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    answer_keep(context, SKALD_REFUSED, SKALD_FAILURE_FAILED, format, arguments);
+    va_end(arguments);
+    return SKALD_REFUSED;
 }
 
 skald_status skald_skip(skald_context *context, const char *format, ...)

@@ -328,7 +328,8 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
     /* An end makes room under a limit, and lets the next of a key begin, in any process. */
     if (enqueued || limited)
         atomic_store(&queues->hub->enqueued, true);
-    if (enqueued || limited || skald_outbox_writer_count(&queues->events) > 0)
+    const bool told = atomic_exchange(&queues->hub->sagas_told, false);
+    if (enqueued || limited || told || skald_outbox_writer_count(&queues->events) > 0)
         skald_ring(queues->hub->service);
 }
 

@@ -2,6 +2,7 @@
 #ifndef SKALD_SERVICE_INSIDE_H
 #define SKALD_SERVICE_INSIDE_H
 
+#include "engine/engine.h"
 #include "followers/follower.h"
 #include "followers/hub.h"
 #include "followers/worker.h"
@@ -35,11 +36,13 @@ struct skald_service {
     uint32_t follower_count;
     skald_schedule_row *schedules;
     skald_work_queue *work_queues;
+    skald_sagas *sagas; /* NULL: none is registered */
 
     char process_id[37];
     char application[SKALD_APPLICATION_SIZE];
     char bell_subject[SKALD_SERVICE_NAME_MAX + 16];
     char queue_subject[SKALD_SERVICE_NAME_MAX + 16];
+    char sagas_subject[SKALD_SERVICE_NAME_MAX + 16];
     skald_log log;
     skald_nats *nats;
     skald_bell bell; /* of the relay */
@@ -50,6 +53,7 @@ struct skald_service {
     skald_worker **workers;
     uint32_t worker_count;
     skald_queues *queues; /* NULL: none is declared */
+    skald_engine *engine; /* NULL: there are no sagas */
     atomic_uint_fast64_t relayed;
 };
 
@@ -59,6 +63,12 @@ skald_status skald_mistake_keep(skald_service *service, const skald_error *error
 /* Makes the rows of the declared queues and starts their threads, if there are any. */
 skald_status skald_service_queues_ready(skald_service *service, skald_error *error);
 void skald_service_queues_free(skald_service *service);
+
+/* Sagas: what is registered is checked, written down, and stepped from then on. */
+skald_status skald_service_sagas_check(skald_service *service, skald_error *error);
+skald_status skald_service_sagas_register(skald_service *service, skald_pg *pg, skald_error *error);
+skald_status skald_service_sagas_ready(skald_service *service, skald_error *error);
+void skald_service_sagas_free(skald_service *service);
 
 /* Checks options and copies their strings. */
 skald_status skald_options_take(skald_options *out, const skald_options *given, skald_error *error);

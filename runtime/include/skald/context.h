@@ -96,6 +96,11 @@ SKALD_API skald_status skald_not_yet(skald_context *context, const char *format,
 SKALD_API skald_status skald_dead(skald_context *context, const char *format, ...)
     SKALD_PRINTF(2, 3);
 
+/* REFUSED: business says no. For steps of sagas and for commands of participants: the saga turns
+ * back. Anywhere else it counts as skald_fail. SKALD_REFUSED. */
+SKALD_API skald_status skald_refuse(skald_context *context, const char *format, ...)
+    SKALD_PRINTF(2, 3);
+
 /* SKIP: need not be done. What was done in the database stays, the message counts as skipped, and
  * it is kept for a while with the reason, so that it can still be replayed. SKALD_SKIPPED. */
 SKALD_API skald_status skald_skip(skald_context *context, const char *format, ...)
