@@ -157,7 +157,7 @@ BEGIN
        AND (of_definition IS NULL OR s.definition = of_definition)
        AND (of_version IS NULL OR s.version = of_version)
        AND (of_phase IS NULL OR s.phase = of_phase)
-       AND (of_future IS NULL OR s.future = of_future)
+       AND (of_future IS NULL OR CASE WHEN s.blocked IS NULL THEN s.future ELSE 'blocked' END = of_future)
        AND (of_step IS NULL OR of_step = ANY (s.tasks) OR of_step = ANY (s.owed))
        AND (of_reason IS NULL OR position(lower(of_reason) IN lower(s.reason)) > 0)
        AND (since IS NULL OR coalesce(s.changed_at, s.started_at) >= since)
@@ -172,12 +172,13 @@ CREATE FUNCTION skald.saga_preview(filter jsonb)
 RETURNS TABLE (definition text, version integer, phase text, future text, tasks text, reason text, sagas bigint,
                first_at timestamptz, last_at timestamptz)
 LANGUAGE sql AS $$
-    SELECT s.definition, s.version, s.phase, s.future, array_to_string(s.tasks, ', '),
+    SELECT s.definition, s.version, s.phase, CASE WHEN s.blocked IS NULL THEN s.future ELSE 'blocked' END,
+           array_to_string(s.tasks, ', '),
            (array_agg(s.reason ORDER BY s.changed_at DESC NULLS LAST))[1], count(*),
            min(coalesce(s.changed_at, s.started_at)), max(coalesce(s.changed_at, s.started_at))
       FROM skald.saga AS s
      WHERE s.id IN (SELECT skald.saga_select(filter))
-     GROUP BY s.definition, s.version, s.phase, s.future, s.tasks
+     GROUP BY 1, 2, 3, 4, 5
      ORDER BY count(*) DESC, 1, 2, 3, 4, 5
 $$;
 COMMENT ON FUNCTION skald.saga_preview IS 'What an operation with this filter would change, by groups.';

@@ -144,6 +144,9 @@ static void test_a_filter_means_what_it_says(void **state)
     selects(database, "{\"reason\": \"100%\"}", "");
     selects(database, "{\"future\": \"person\", \"since\": \"2026-01-02T00:00:00Z\"}", "a1 b1");
     selects(database, "{\"until\": \"2026-01-02T00:00:00Z\"}", "a2");
+    database_run(database, "UPDATE skald.saga SET blocked = 'crashed' WHERE id = 'b1'");
+    selects(database, "{\"future\": \"blocked\"}", "b1");
+    selects(database, "{\"future\": \"person\"}", "a1 a2");
     selects(database, "{\"ids\": [\"a1\", \"e1\", \"d1\", \"z\"]}", "a1 d1");
 }
 
