@@ -60,13 +60,30 @@ static const char *unique_of(const act *a, const char *key, uint16_t attempt)
     return skald_arena_format(&a->turn->memory, "%s#%u", key, attempt);
 }
 
+/* Which plan the step belongs to, and what it undoes. */
+static const char *job_control_write(const act *a, const skald_saga_action *action)
+{
+    const skald_turn_saga *saga = a->saga;
+    const bool undo = action->operation.direction == SKALD_UNDO;
+    const char *undoes = undo ? key_of(a, action->undoes) : "";
+    return undoes == NULL
+               ? NULL
+               : skald_arena_format(&a->turn->memory,
+                                    SKALD_STEP_DEFINITION "%s\n" SKALD_STEP_VERSION
+                                                          "%u\n" SKALD_STEP_FINGERPRINT
+                                                          "%016llx\n" SKALD_STEP_UNDOES "%s\n",
+                                    saga->definition, saga->version,
+                                    (unsigned long long)saga->fingerprint, undoes);
+}
+
 static skald_status run_activity(const act *a, const skald_saga_action *action, skald_error *error)
 {
     skald_turn_saga *saga = a->saga;
     skald_array *column = a->turn->activities.columns;
     const char *key = key_of(a, action->operation);
     const char *unique = key != NULL ? unique_of(a, key, action->attempt) : NULL;
-    if (unique == NULL)
+    const char *control = job_control_write(a, action);
+    if (unique == NULL || control == NULL)
         return no_memory(a, error);
     char id[37];
     skald_uuid7(id);
@@ -87,6 +104,7 @@ static skald_status run_activity(const act *a, const skald_saga_action *action, 
     skald_array_text(column++, saga->correlation_id != NULL ? saga->correlation_id : saga->id);
     skald_array_text(column++, saga->traceparent);
     skald_array_text(column++, saga->tracestate);
+    skald_array_text(column++, control);
     return SKALD_OK;
 }
 

@@ -8,9 +8,17 @@
 
 enum { SKALD_LOCK_NAME_SIZE = 256 };
 
+/* Lines of skald.job.control of an activity's job. */
+#define SKALD_STEP_DEFINITION "Skald-Definition: "
+#define SKALD_STEP_VERSION "Skald-Version: "
+#define SKALD_STEP_FINGERPRINT "Skald-Fingerprint: "
+#define SKALD_STEP_UNDOES "Skald-Undoes: "
+
 typedef struct skald_saga_call {
     const skald_saga_kind *kind;
     const char *id;
+    skald_step_function *run; /* of an activity */
+    skald_step_function *verify;
     const char *undoes;      /* "": it undoes nothing */
     ProtobufCMessage *state; /* in the context's memory */
     bool accepts;

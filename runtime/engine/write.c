@@ -17,7 +17,7 @@ void skald_turn_rows_init(skald_turn *turn)
     skald_table_init(&turn->histories, "t4tt");
     skald_table_init(&turn->children, "t2t48tbttttttt");
     skald_table_init(&turn->told, "2tttttbt");
-    skald_table_init(&turn->activities, "t2ttbtt284ttt");
+    skald_table_init(&turn->activities, "t2ttbtt284tttt");
     skald_table_init(&turn->abandoned, "t");
     skald_table_init(&turn->kept, "t22tb");
     skald_table_init(&turn->waits, "tt");
@@ -261,14 +261,17 @@ skald_status skald_turn_write(skald_turn *turn, skald_turn_saga *saga, skald_err
 
 #define INSERT_JOBS                                                                                \
     "INSERT INTO skald.job (queue, state, message_id, partition, type, key, body, unique_key,"     \
-    " operation, maybe_done, timeout_ms, attempts, correlation_id, traceparent, tracestate,"       \
+    " operation, maybe_done, timeout_ms, attempts, correlation_id, traceparent, tracestate, "      \
+    "control,"                                                                                     \
     " begins_at, due_at, published_at, source, content_type)"                                      \
     " SELECT '" SKALD_SAGAS_NAME "', 'waiting', a.id, a.partition, a.type, a.key, a.body,"         \
     " a.unique_key, a.operation, a.verify <> 0, a.timeout_ms, a.attempts, a.correlation_id,"       \
-    " a.traceparent, a.tracestate, n.now, n.now, n.now, $14::text, 'application/protobuf'"         \
-    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a(id, partition,"     \
+    " a.traceparent, a.tracestate, a.control, n.now, n.now, n.now, $15::text,"                     \
+    " 'application/protobuf'"                                                                      \
+    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS a(id, "          \
+    "partition,"                                                                                   \
     " type, key, body, unique_key, operation, verify, timeout_ms, attempts, correlation_id,"       \
-    " traceparent, tracestate) CROSS JOIN (SELECT skald.now() AS now) AS n"                        \
+    " traceparent, tracestate, control) CROSS JOIN (SELECT skald.now() AS now) AS n"               \
     " ON CONFLICT (queue, unique_key) WHERE unique_key IS NOT NULL"                                \
     " AND state IN ('waiting', 'running') DO NOTHING"
 

@@ -1,6 +1,7 @@
 /* Sagas as users of a service see them: registered before the start, used on the user's own
  * connection. */
 #include "base/arena.h"
+#include "engine/activity.h"
 #include "engine/engine.h"
 #include "engine/start.h"
 #include "pg/guest.h"
@@ -159,6 +160,20 @@ static skald_status children_check(const skald_sagas *sagas, skald_error *error)
     return status;
 }
 
+/* Their activities have a queue of their own, which is declared like any other. */
+static skald_status queue_add(skald_service *service, skald_error *error)
+{
+    skald_work_queue **tail = &service->work_queues;
+    while (*tail != NULL)
+        tail = &(*tail)->next;
+    const skald_queue_options options = skald_saga_queue_options(service->sagas);
+    const skald_status status =
+        skald_work_queue_new(tail, SKALD_SAGAS_NAME, &options, &service->hub.policy, error);
+    if (status == SKALD_OK)
+        (*tail)->steps = &skald_saga_queue_steps;
+    return status;
+}
+
 static bool has_sagas(const skald_service *service)
 {
     return service->sagas != NULL && service->sagas->kinds != NULL;
@@ -173,7 +188,9 @@ skald_status skald_service_sagas_check(skald_service *service, skald_error *erro
         sagas->threads = SKALD_SAGA_THREADS_DEFAULT;
     if (sagas->activity_threads == 0)
         sagas->activity_threads = SKALD_SAGA_ACTIVITY_THREADS_DEFAULT;
-    return children_check(sagas, error);
+    const skald_status status = children_check(sagas, error);
+    return status == SKALD_OK && skald_sagas_have_activities(sagas) ? queue_add(service, error)
+                                                                    : status;
 }
 
 skald_status skald_service_sagas_register(skald_service *service, skald_pg *pg, skald_error *error)
