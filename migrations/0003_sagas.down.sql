@@ -11,7 +11,7 @@ END
 $$;
 DROP VIEW skald.v_saga_stuck, skald.v_saga_task, skald.v_debts, skald.v_saga;
 DROP TRIGGER saga_job_over ON skald.job;
-DROP FUNCTION skald.saga_lock_free, skald.saga_lock_await, skald.saga_lock_pass, skald.saga_lock_take,
+DROP FUNCTION skald.saga_lock_leave, skald.saga_lock_free, skald.saga_lock_await, skald.saga_lock_pass, skald.saga_lock_take,
               skald.saga_start, skald.saga_of_operation, skald.saga_job_over;
 DROP TABLE skald.saga_lock_wait, skald.saga_lock, skald.saga_kept, skald.saga_history, skald.saga_input,
            skald.saga, skald.saga_definition;

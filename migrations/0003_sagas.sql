@@ -159,7 +159,7 @@ COMMENT ON COLUMN skald.job.operation IS 'Of a saga''s activity: the key of the 
 COMMENT ON COLUMN skald.job.timeout_ms IS 'How long an attempt may take; NULL: as its queue says.';
 
 -- However such a job ends, its saga is told: by the transaction that ends it as done, and here when it
--- is given up, cancelled or expires.
+-- is given up, cancelled or expires. What was given up is no dead letter: the saga decides what follows.
 CREATE FUNCTION skald.saga_job_over() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO skald.saga_input (partition, saga, event, operation, reason, message_id)
@@ -167,11 +167,15 @@ BEGIN
             CASE NEW.state WHEN 'dead' THEN NEW.reason
                            WHEN 'cancelled' THEN 'it was abandoned: ' || coalesce(NEW.cancel_reason, NEW.reason)
                            ELSE format('its job was %s: %s', NEW.state, NEW.reason) END, NEW.message_id);
-    RETURN NULL;
+    IF NEW.state = 'dead' THEN
+        NEW.state := 'discarded';
+        NEW.holds := false;
+    END IF;
+    RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION skald.saga_job_over IS 'Tells a saga that an attempt of its activity is over without an answer.';
-CREATE TRIGGER saga_job_over AFTER UPDATE OF state ON skald.job FOR EACH ROW
+CREATE TRIGGER saga_job_over BEFORE UPDATE OF state ON skald.job FOR EACH ROW
     WHEN (NEW.queue = '@sagas' AND NEW.operation IS NOT NULL AND OLD.state IN ('waiting', 'running')
           AND NEW.state NOT IN ('waiting', 'running', 'done'))
     EXECUTE FUNCTION skald.saga_job_over();
@@ -265,6 +269,20 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION skald.saga_lock_free IS 'Sagas let go of their locks; who waits for one has its turn.';
+
+-- Sagas wait for nothing any more.
+CREATE FUNCTION skald.saga_lock_leave(of_sagas text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    freed text[];
+BEGIN
+    WITH gone AS (DELETE FROM skald.saga_lock_wait WHERE saga = ANY (of_sagas) RETURNING name)
+    SELECT array_agg(name ORDER BY name) INTO freed FROM gone;
+    IF freed IS NOT NULL THEN
+        PERFORM skald.saga_lock_pass(freed);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION skald.saga_lock_leave IS 'Sagas leave the rows in which they waited for locks.';
 
 -- --- what people look at ---------------------------------------------------------------------------
 

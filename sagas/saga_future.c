@@ -127,6 +127,13 @@ size_t skald_saga_future_words(const skald_plan *plan, const skald_saga *saga, c
     return text.length;
 }
 
+bool skald_saga_owes(const skald_plan *plan, const skald_saga *saga, uint8_t step)
+{
+    const uint8_t state = saga->steps[step].state;
+    return skald_step_is_owed(plan, saga, step) || state == SKALD_STEP_UNDOING ||
+           state == SKALD_STEP_UNDO_RESTING || state == SKALD_STEP_UNDO_HANDED_OVER;
+}
+
 skald_saga_outcome skald_saga_outcome_of(const skald_plan *plan, const skald_saga *saga)
 {
     if (saga->phase == SKALD_SAGA_COMPLETED)

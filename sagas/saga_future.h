@@ -28,6 +28,9 @@ skald_saga_future skald_saga_future_of(const skald_plan *plan, const skald_saga 
 size_t skald_saga_future_words(const skald_plan *plan, const skald_saga *saga, char *out,
                                size_t size);
 
+/* Is the step done, or maybe, and its undo due and not over, should the saga turn back? */
+bool skald_saga_owes(const skald_plan *plan, const skald_saga *saga, uint8_t step);
+
 typedef enum skald_saga_outcome {
     SKALD_OUTCOME_OPEN, /* under way */
     SKALD_OUTCOME_COMPLETED,

@@ -25,6 +25,10 @@
     X(JOB_RUN, "job-run")                                                                          \
     X(JOB_END_SENT, "job-end-sent")                                                                \
     X(JOB_ENDED, "job-ended")                                                                      \
+    X(ENGINE_BEGUN, "engine-begun")                                                                \
+    X(ENGINE_STEPPED, "engine-stepped")                                                            \
+    X(ENGINE_SENT, "engine-sent")                                                                  \
+    X(ENGINE_COMMITTED, "engine-committed")                                                        \
     X(LEASE_TAKEN, "lease-taken")                                                                  \
     X(LEASE_RENEWED, "lease-renewed")                                                              \
     X(LEASE_GIVEN, "lease-given")

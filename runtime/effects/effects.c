@@ -5,8 +5,8 @@
 
 typedef enum effect_kind { EFFECT_STATEMENT, EFFECT_EVENT, EFFECT_JOB } effect_kind;
 
-struct skald_effect {
-    skald_effect *next;
+struct skald_effects_entry {
+    skald_effects_entry *next;
     effect_kind kind;
     const char *sql;
     size_t count;
@@ -27,9 +27,9 @@ static skald_status no_memory(skald_error *error)
                            SKALD_HANDLER_MEMORY_MAX);
 }
 
-static skald_effect *effect_add(skald_effects *effects, skald_arena *arena, effect_kind kind)
+static skald_effects_entry *effect_add(skald_effects *effects, skald_arena *arena, effect_kind kind)
 {
-    skald_effect *added = skald_arena_alloc(arena, sizeof *added);
+    skald_effects_entry *added = skald_arena_alloc(arena, sizeof *added);
     if (added == NULL)
         return NULL;
     added->kind = kind;
@@ -68,7 +68,7 @@ skald_status skald_effects_statement(skald_effects *effects, skald_arena *arena,
         if (!param_copy(&copies[i], &params[i], arena))
             return no_memory(error);
     }
-    skald_effect *added = effect_add(effects, arena, EFFECT_STATEMENT);
+    skald_effects_entry *added = effect_add(effects, arena, EFFECT_STATEMENT);
     if (added == NULL)
         return no_memory(error);
     added->sql = text;
@@ -101,7 +101,7 @@ skald_status skald_effects_event(skald_effects *effects, skald_arena *arena,
     skald_message copy = *event;
     if (!skald_effects_message_copy(&copy, arena))
         return no_memory(error);
-    skald_effect *added = effect_add(effects, arena, EFFECT_EVENT);
+    skald_effects_entry *added = effect_add(effects, arena, EFFECT_EVENT);
     if (added == NULL)
         return no_memory(error);
     added->event = copy;
@@ -117,7 +117,7 @@ skald_status skald_effects_job(skald_effects *effects, skald_arena *arena, const
     if (copy.queue == NULL || (job->unique != NULL && copy.unique == NULL) ||
         !skald_effects_message_copy(&copy.message, arena))
         return no_memory(error);
-    skald_effect *added = effect_add(effects, arena, EFFECT_JOB);
+    skald_effects_entry *added = effect_add(effects, arena, EFFECT_JOB);
     if (added == NULL)
         return no_memory(error);
     added->job = copy;
@@ -129,7 +129,7 @@ skald_status skald_effects_send(const skald_effects *effects, skald_pipeline *pi
                                 skald_error *error)
 {
     skald_status status = SKALD_OK;
-    for (const skald_effect *effect = effects->first; effect != NULL && status == SKALD_OK;
+    for (const skald_effects_entry *effect = effects->first; effect != NULL && status == SKALD_OK;
          effect = effect->next) {
         switch (effect->kind) {
         case EFFECT_STATEMENT:

@@ -6,12 +6,12 @@
 #include "effects/job_writer.h"
 #include "outbox/writer.h"
 
-typedef struct skald_effect skald_effect;
+typedef struct skald_effects_entry skald_effects_entry;
 
 /* Zero-initialised is empty. Everything lies in an arena of the caller. */
 typedef struct skald_effects {
-    skald_effect *first;
-    skald_effect **last; /* NULL: empty */
+    skald_effects_entry *first;
+    skald_effects_entry **last; /* NULL: empty */
     uint32_t count;
 } skald_effects;
 

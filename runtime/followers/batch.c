@@ -256,8 +256,9 @@ skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_
         skald_crash_here(SKALD_CRASH_JOB_DONE);
     if (skald_job_writer_count(&batch->jobs) > 0)
         atomic_store(&batch->hub->enqueued, true);
-    if (skald_outbox_writer_count(&batch->writer) > 0 || skald_job_writer_count(&batch->jobs) > 0 ||
-        skald_replies_count(&batch->replies) > 0)
+    const bool told = atomic_exchange(&batch->hub->sagas_told, false);
+    if (told || skald_outbox_writer_count(&batch->writer) > 0 ||
+        skald_job_writer_count(&batch->jobs) > 0 || skald_replies_count(&batch->replies) > 0)
         skald_ring(batch->hub->service);
     skald_batch_committed(batch, items, count);
     return SKALD_OK;

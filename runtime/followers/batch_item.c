@@ -128,6 +128,7 @@ static void hand_take(skald_batch *batch, const skald_item *item, const skald_ha
     work.position = item->message.position != 0 ? item->message.position : -1;
     work.job_id = item->job_id;
     work.starts = 0;
+    work.saga[0] = '\0';
     skald_hand_take(batch->hand, &work, batch->hub->handler_ms);
 }
 

@@ -18,13 +18,10 @@ struct skald_batch {
     skald_hand *hand; /* of the thread that runs it */
     skald_outbox_writer writer;
     skald_job_writer jobs;
-<<<<<<< HEAD
     skald_fence fence;     /* of the commands of the transaction in hand */
     skald_replies replies; /* to our sagas */
     skald_arena scratch;   /* of one item */
-=======
     skald_flow_notes notes; /* events seen for flows */
->>>>>>> flows
     skald_context context;
     skald_batch_lane *lanes; /* of the run in hand */
     size_t lane_count;

@@ -34,8 +34,9 @@ struct skald_context {
     skald_effects *effects;
     skald_pg *own; /* opened at its first query */
     const skald_item *item;
-    uint32_t owner;      /* the item's number in the pipeline */
-    uint32_t statements; /* sent by the call in hand, queries among them */
+    uint32_t owner;               /* the item's number in the pipeline */
+    uint32_t statements;          /* sent by the call in hand, queries among them */
+    struct skald_saga_call *saga; /* of a step of a saga (engine/call.h); NULL: it is none */
     skald_arena memory;
     skald_error failure; /* the first call of the context that failed */
     skald_answer answer;

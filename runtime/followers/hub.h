@@ -31,6 +31,7 @@ typedef struct skald_tally {
 } skald_tally;
 
 struct skald_leases;
+struct skald_sagas;
 
 typedef struct skald_hub {
     skald_service *service;
@@ -50,8 +51,10 @@ typedef struct skald_hub {
     skald_log *log;
     void *user;
     struct skald_leases *leases;
+    struct skald_sagas *sagas; /* engine/kinds.h: the definitions this program knows; NULL: none */
     skald_tally tally;
     atomic_bool enqueued;       /* jobs were committed since the last ring */
+    atomic_bool sagas_told;     /* a transaction in hand starts or tells sagas: ring after it */
     pthread_mutex_t names_lock; /* guards queue_names */
     skald_key_set queue_names;  /* queues that the database is known to have */
 } skald_hub;

@@ -25,7 +25,7 @@ skald_status skald_heartbeat(skald_context *context)
     if (atomic_load(&run->fenced))
         return SKALD_FENCED;
     atomic_store(&run->alive, true);
-    skald_hand_extend(run->runner->hand, run->queue->options.timeout_ms);
+    skald_hand_extend(run->runner->hand, run->timeout_ms);
     if (atomic_load(&run->cancelled))
         return SKALD_CANCELLED;
     return atomic_load(&run->queues->stopping) ? SKALD_STOPPED : SKALD_OK;

@@ -47,7 +47,7 @@ enum {
     " starts = j.starts + 1, holder = $4::uuid,"                                                   \
     " started_at = coalesce('1970-01-01 00:00:00Z'::timestamptz"                                   \
     "  + $5::bigint * interval '1 us', (SELECT skald.now())), tried_at = skald.now(),"             \
-    " deadline_at = clock_timestamp() + $6::bigint * interval '1 ms',"                             \
+    " deadline_at = clock_timestamp() + coalesce(j.timeout_ms, $6::bigint) * interval '1 ms',"     \
     " due_at = CASE WHEN " CLAIM_EXPIRED " THEN 'infinity' ELSE j.due_at END,"                     \
     " ended_at = CASE WHEN " CLAIM_EXPIRED " THEN skald.now() END,"                                \
     " progress = NULL, progress_note = NULL"                                                       \
@@ -72,9 +72,17 @@ enum {
                                                  "j.message_id, j.source, j.type, j.key,"          \
                                                  " j.content_type, j.correlation_id, "             \
                                                  "j.causation_id, j.traceparent, j.tracestate, "   \
-                                                 "j.headers, j.addressee, j.control"
+                                                 "j.headers, j.addressee, j.control, "             \
+                                                 "j.operation, least(j.timeout_ms, 604800000)"
 
-enum { COLUMN_PARTITION = 10, COLUMN_TIME = 11, COLUMN_BODY = 12, COLUMN_TEXTS = 13 };
+enum {
+    COLUMN_PARTITION = 10,
+    COLUMN_TIME = 11,
+    COLUMN_BODY = 12,
+    COLUMN_TEXTS = 13,
+    COLUMN_OPERATION = COLUMN_TEXTS + 12,
+    COLUMN_TIMEOUT
+};
 
 static const char *text_of(const skald_rows *rows, uint32_t row, int column)
 {
@@ -90,7 +98,10 @@ static skald_item *item_of(const skald_rows *rows, uint32_t row)
         .partition = (uint32_t)skald_rows_integer(rows, row, COLUMN_PARTITION),
         .time_us = skald_rows_time_us(rows, row, COLUMN_TIME),
         .body = skald_rows_bytes(rows, row, COLUMN_BODY),
-        .id = text_of(rows, row, COLUMN_TEXTS),
+        /* The outside knows a saga's step by its operation, however many jobs it takes. */
+        .id =
+            text_of(rows, row,
+                    skald_rows_null(rows, row, COLUMN_OPERATION) ? COLUMN_TEXTS : COLUMN_OPERATION),
         .source = text_of(rows, row, COLUMN_TEXTS + 1),
         .type = text_of(rows, row, COLUMN_TEXTS + 2),
         .key = text_of(rows, row, COLUMN_TEXTS + 3),
@@ -130,6 +141,9 @@ static skald_status run_fill(skald_run *run, const skald_rows *rows, uint32_t ro
     run->not_yets = (uint32_t)skald_rows_integer(rows, row, 8);
     run->early_ms = time_of(rows, row, 9);
     run->claimed_ms = skald_clock_ms();
+    run->timeout_ms = run->queue->options.timeout_ms;
+    if (!skald_rows_null(rows, row, COLUMN_TIMEOUT))
+        run->timeout_ms = (uint32_t)skald_rows_integer(rows, row, COLUMN_TIMEOUT);
     run->item->job_id = run->job_id;
     run->item->attempts = run->attempts;
     return SKALD_OK;

@@ -305,7 +305,7 @@ static void end_log(const skald_queues *queues, const skald_run *run, const skal
 {
     const skald_message *message = &run->item->message;
     const char *type = message->type != NULL ? message->type : "";
-    if (strcmp(end->state, "dead") == 0)
+    if (strcmp(end->state, "dead") == 0 && run->queue->steps == NULL)
         skald_log_say(queues->hub->log, SKALD_LOG_ERROR, "JOB-DEAD",
                       "%s %s of key \"%s\", job %lld, is given up, because %s: %s",
                       run->queue->name, type, message->key, (long long)run->job_id, end->why,
@@ -323,6 +323,7 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
     skald_tally *tally = &queues->hub->tally;
     bool limited = false;
     bool answered = false;
+    bool told = atomic_exchange(&queues->hub->sagas_told, false);
     for (size_t i = 0; i < count; i++) {
         if (!ends[i].held)
             continue;
@@ -332,14 +333,16 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
         atomic_fetch_add(&tally->jobs_done,
                          runs[i]->end == SKALD_RUN_DONE || runs[i]->end == SKALD_RUN_REFUSED);
         atomic_fetch_add(&tally->jobs_failed, runs[i]->end == SKALD_RUN_FAILED);
-        atomic_fetch_add(&tally->dead, strcmp(ends[i].state, "dead") == 0);
+        const bool of_saga = runs[i]->queue->steps != NULL;
+        told = told || of_saga;
+        atomic_fetch_add(&tally->dead, !of_saga && strcmp(ends[i].state, "dead") == 0);
         end_log(queues, runs[i], &ends[i]);
     }
     const bool enqueued = skald_job_writer_count(&queues->jobs) > 0;
     /* An end makes room under a limit, and lets the next of a key begin, in any process. */
     if (enqueued || limited)
         atomic_store(&queues->hub->enqueued, true);
-    if (enqueued || limited || answered || skald_outbox_writer_count(&queues->events) > 0)
+    if (enqueued || limited || told || answered || skald_outbox_writer_count(&queues->events) > 0)
         skald_ring(queues->hub->service);
 }
 

@@ -44,6 +44,8 @@ typedef struct skald_run {
     uint64_t failing_ms; /* since the first failure */
     uint64_t early_ms;   /* since the first NOT_YET */
     uint64_t claimed_ms; /* skald_clock_ms */
+    uint32_t timeout_ms; /* one attempt may take so long without a heartbeat */
+    skald_activity step; /* the code of a saga's step, as its queue has found it */
 
     /* The end. */
     skald_run_end end;

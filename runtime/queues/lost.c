@@ -53,7 +53,7 @@ static void beats_collect(skald_queues *queues, beats *all)
             continue;
         skald_array_integer(&all->ids, run->job_id);
         skald_array_integer(&all->starts, run->starts);
-        skald_array_integer(&all->timeouts, run->queue->options.timeout_ms);
+        skald_array_integer(&all->timeouts, run->timeout_ms);
         if (run->progressed)
             skald_array_integer(&all->progress, (int64_t)(run->progress * 1e6));
         else

@@ -17,6 +17,18 @@ enum {
     SKALD_QUEUE_DECLARED_SIZE = 512
 };
 
+struct skald_run;
+
+/* Of the queue whose jobs are steps of sagas: they are found by the operation that a job carries,
+ * and every end is told to the saga, which decides what follows. */
+typedef struct skald_queue_steps {
+    /* Fills run->step and makes its context ready. SKALD_NOT_FOUND: no program part knows it. */
+    skald_status (*find)(struct skald_run *run, skald_error *error);
+    /* It has run: what is to be told becomes one of its effects. A failure needs nothing: its job
+     * is given up, and the database tells that. */
+    void (*end)(struct skald_run *run);
+} skald_queue_steps;
+
 typedef struct skald_work_queue {
     struct skald_work_queue *next;
     char name[SKALD_QUEUE_NAME_SIZE];
@@ -24,6 +36,7 @@ typedef struct skald_work_queue {
     skald_policy_plan plan;
     const skald_activity *activities[SKALD_ACTIVITIES_MAX];
     uint32_t activity_count;
+    const skald_queue_steps *steps; /* NULL: its jobs are no steps */
 
     /* The dispatcher's own: the row in skald.queue as it was last seen, and when to look again. */
     bool limited;     /* rate, concurrency or breaker: claims go through the locked row */

@@ -112,21 +112,34 @@ static void user_code_run(skald_run *run, const skald_activity *activity,
     snprintf(work.subscription, sizeof work.subscription, "%s", run->queue->name);
     snprintf(work.code, sizeof work.code, "%s", activity->name);
     snprintf(work.type, sizeof work.type, "%s", activity->descriptor->name);
-    skald_hand_take(run->runner->hand, &work, run->queue->options.timeout_ms);
+    skald_hand_take(run->runner->hand, &work, run->timeout_ms);
     if (!verify_first(run, activity, input))
         answer_take(run, activity, call(run, activity->run, input));
     skald_hand_put(run->runner->hand);
     user_code_leave(run);
 }
 
+/* The code of a job; NULL, with the reason in `text`: there is none. */
+static const skald_activity *activity_find(skald_run *run, char text[SKALD_ERROR_TEXT_SIZE])
+{
+    const char *type = run->item->message.type;
+    skald_error error;
+    if (run->queue->steps != NULL) {
+        const skald_status status = run->queue->steps->find(run, &error);
+        snprintf(text, SKALD_ERROR_TEXT_SIZE, "%s", status == SKALD_OK ? "" : error.text);
+        return status == SKALD_OK ? &run->step : NULL;
+    }
+    snprintf(text, SKALD_ERROR_TEXT_SIZE, "no activity for type \"%.200s\" in this program",
+             type != NULL ? type : "");
+    return skald_work_queue_activity(run->queue, type);
+}
+
 static void run_execute(skald_run *run)
 {
     const skald_message *message = &run->item->message;
-    const skald_activity *activity = skald_work_queue_activity(run->queue, message->type);
     char text[SKALD_ERROR_TEXT_SIZE];
+    const skald_activity *activity = activity_find(run, text);
     if (activity == NULL) {
-        snprintf(text, sizeof text, "no activity for type \"%.200s\" in this program",
-                 message->type != NULL ? message->type : "");
         fail(run, SKALD_FAILURE_FAILED, text);
         return;
     }
@@ -188,6 +201,8 @@ static void *runner_main(void *argument)
     runner->hand = skald_hand_claim();
     for (skald_run *run = job_await(runner); run != NULL; run = job_await(runner)) {
         run_execute(run);
+        if (run->queue->steps != NULL)
+            run->queue->steps->end(run);
         skald_crash_here(SKALD_CRASH_JOB_RUN);
         pthread_mutex_lock(&queues->mutex);
         runner->state = SKALD_RUNNER_ENDED;

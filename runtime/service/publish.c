@@ -50,11 +50,14 @@ void skald_ring(skald_service *service)
     for (skald_follower *follower = service->followers; follower != NULL; follower = follower->next)
         skald_follower_ring(follower);
     skald_queues_ring(service->queues);
+    skald_engine_ring(service->engine);
     skald_keeper_wake(service->keeper);
     if (service->relay == NULL)
         return;
-    if (atomic_exchange(&service->hub.enqueued, false))
+    if (atomic_exchange(&service->hub.enqueued, false)) {
         skald_nats_ping(service->nats, service->queue_subject);
+        skald_nats_ping(service->nats, service->sagas_subject);
+    }
     if (skald_relay_leads(service->relay))
         skald_bell_ring(&service->bell);
     else

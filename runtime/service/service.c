@@ -95,6 +95,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
         status = skald_flows_declare(&service->flows, pg, error);
     if (status == SKALD_OK)
         status = skald_service_aftermath(service, pg, error);
+    if (status == SKALD_OK)
+        status = skald_service_sagas_register(service, pg, error);
     skald_pg_close(pg);
     return status;
 }
@@ -215,6 +217,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
 {
     skald_status status = reach_check(service, error);
     if (status == SKALD_OK)
+        status = skald_service_sagas_check(service, error);
+    if (status == SKALD_OK)
         status = database_ready(service, error);
     if (status == SKALD_OK)
         status = broker_ready(service, error);
@@ -228,6 +232,8 @@ static skald_status parts_start(skald_service *service, skald_error *error)
         status = followers_start(service, error);
     if (status == SKALD_OK)
         status = skald_service_queues_ready(service, error);
+    if (status == SKALD_OK)
+        status = skald_service_sagas_ready(service, error);
     if (status == SKALD_OK)
         status = schedules_ready(service, error);
     if (status == SKALD_OK)
@@ -257,6 +263,8 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
     skald_leases_application(service->application, service->name, service->process_id);
     snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
     snprintf(service->queue_subject, sizeof service->queue_subject, "skald.queue.%s",
+             service->name);
+    snprintf(service->sagas_subject, sizeof service->sagas_subject, "skald.sagas.%s",
              service->name);
     hub_fill(service);
     const skald_status status = parts_start(service, error);
@@ -343,20 +351,25 @@ static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_e
     /* A worker that has nothing in hand needs a moment to end, also when the time is over. */
     const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
     const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
+    skald_engine_stop(service->engine);
+    const bool stepped = skald_engine_join(service->engine,
+                                           time_left(deadline_ms > end_ms ? deadline_ms : end_ms));
     skald_keeper_close(service->keeper);
     service->keeper = NULL;
     skald_relay_close(service->relay);
     service->relay = NULL;
-    if (!returned || !jobs_ended) {
+    if (!returned || !jobs_ended || !stepped) {
         service->state = SKALD_SERVICE_STUCK;
         return skald_error_set(
             error, SKALD_TIMEOUT, "%s of service \"%s\" did not return within %llu ms",
-            returned ? "an activity" : "a handler", service->name, (unsigned long long)wait_ms);
+            !returned ? "a handler" : !jobs_ended ? "an activity" : "a saga's step", service->name, (unsigned long long)wait_ms);
     }
     service->state = SKALD_SERVICE_STOPPED;
     parts_free(service);
     skald_queues_close(service->queues);
     service->queues = NULL;
+    skald_engine_close(service->engine);
+    service->engine = NULL;
     skald_nats_close(service->nats);
     service->nats = NULL;
     return SKALD_OK;
@@ -437,6 +450,7 @@ void skald_service_free(skald_service *service)
     }
     skald_schedules_free(service);
     skald_service_queues_free(service);
+    skald_service_sagas_free(service);
     pthread_mutex_destroy(&service->hub.names_lock);
     skald_options_done(&service->options);
     pthread_mutex_destroy(&service->hub.suspects);

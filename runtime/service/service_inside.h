@@ -2,6 +2,7 @@
 #ifndef SKALD_SERVICE_INSIDE_H
 #define SKALD_SERVICE_INSIDE_H
 
+#include "engine/engine.h"
 #include "flows/flows.h"
 #include "followers/follower.h"
 #include "followers/hub.h"
@@ -37,11 +38,13 @@ struct skald_service {
     skald_schedule_row *schedules;
     skald_flows flows;
     skald_work_queue *work_queues;
+    skald_sagas *sagas; /* NULL: none is registered */
 
     char process_id[37];
     char application[SKALD_APPLICATION_SIZE];
     char bell_subject[SKALD_SERVICE_NAME_MAX + 16];
     char queue_subject[SKALD_SERVICE_NAME_MAX + 16];
+    char sagas_subject[SKALD_SERVICE_NAME_MAX + 16];
     skald_log log;
     skald_nats *nats;
     skald_bell bell; /* of the relay */
@@ -52,6 +55,7 @@ struct skald_service {
     skald_worker **workers;
     uint32_t worker_count;
     skald_queues *queues; /* NULL: none is declared */
+    skald_engine *engine; /* NULL: there are no sagas */
     atomic_uint_fast64_t relayed;
 };
 
@@ -67,6 +71,12 @@ skald_status skald_follower_declare(skald_follower **out, skald_service *service
 /* Makes the rows of the declared queues and starts their threads, if there are any. */
 skald_status skald_service_queues_ready(skald_service *service, skald_error *error);
 void skald_service_queues_free(skald_service *service);
+
+/* Sagas: what is registered is checked, written down, and stepped from then on. */
+skald_status skald_service_sagas_check(skald_service *service, skald_error *error);
+skald_status skald_service_sagas_register(skald_service *service, skald_pg *pg, skald_error *error);
+skald_status skald_service_sagas_ready(skald_service *service, skald_error *error);
+void skald_service_sagas_free(skald_service *service);
 
 /* Checks options and copies their strings. */
 skald_status skald_options_take(skald_options *out, const skald_options *given, skald_error *error);

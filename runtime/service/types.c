@@ -46,6 +46,9 @@ static void list_fill(type_list *list, const skald_service *service)
          follower = follower->next)
         for (uint32_t i = 0; i < follower->handler_count; i++)
             list_add(list, follower->handlers[i]->descriptor);
+    for (const skald_saga_kind *kind = service->sagas != NULL ? service->sagas->kinds : NULL;
+         kind != NULL; kind = kind->next)
+        list_add(list, kind->options.state);
     for (const skald_work_queue *queue = service->work_queues; queue != NULL; queue = queue->next)
         for (uint32_t i = 0; i < queue->activity_count; i++)
             list_add(list, queue->activities[i]->descriptor);

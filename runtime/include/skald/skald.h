@@ -9,12 +9,14 @@
 #include <skald/handler.h>
 #include <skald/log.h>
 #include <skald/message.h>
+#include <skald/orchestration.h>
 #include <skald/param.h>
 #include <skald/participant.h>
 #include <skald/partition.h>
 #include <skald/publish.h>
 #include <skald/queue.h>
 #include <skald/retry.h>
+#include <skald/saga.h>
 #include <skald/schedule.h>
 #include <skald/service.h>
 #include <skald/status.h>

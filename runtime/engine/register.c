@@ -1,0 +1,106 @@
+/* What a service writes down about its sagas at its start, and what it refuses to start with. */
+#include "engine/engine.h"
+#include "engine/inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static skald_status duty_register(skald_hub *hub, skald_pg *pg, skald_error *error)
+{
+    return skald_pg_do(pg, NULL, error,
+                       "WITH named AS (INSERT INTO skald.follower (name, stream, partitions)"
+                       " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING name, partitions)"
+                       " INSERT INTO skald.position (follower, partition, position)"
+                       " SELECT name, p, 0 FROM named, generate_series(0, partitions - 1) AS p",
+                       SKALD_SAGAS_NAME, hub->name, hub->partitions);
+}
+
+/* Two plans under one name and version would be taken for each other by people. */
+static skald_status definition_register(const skald_saga_kind *kind, skald_pg *pg,
+                                        skald_error *error)
+{
+    skald_rows *rows = NULL;
+    skald_status status = skald_pg_do(
+        pg, &rows, error,
+        "INSERT INTO skald.saga_definition AS d (name, version, fingerprint, state_type)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (name, version) DO UPDATE"
+        " SET seen_at = clock_timestamp(), fingerprint = excluded.fingerprint,"
+        " state_type = excluded.state_type"
+        " WHERE d.fingerprint = excluded.fingerprint OR NOT EXISTS (SELECT FROM skald.saga AS s"
+        "  WHERE s.definition = d.name AND s.version = d.version AND s.ended_at IS NULL)"
+        " RETURNING 1",
+        kind->definition->name, kind->definition->version, (int64_t)kind->plan.fingerprint,
+        kind->options.state->name);
+    if (status == SKALD_OK && skald_rows_count(rows) == 0 &&
+        kind->options.gone == SKALD_GONE_REFUSES)
+        status =
+            skald_error_set(error, SKALD_SCHEMA,
+                            "definition \"%s\" version %u was another plan of steps when sagas "
+                            "that are still open were started: raise its version, and register "
+                            "the old one beside it until they have ended",
+                            kind->definition->name, kind->definition->version);
+    skald_rows_free(rows);
+    return status;
+}
+
+/* --- definitions that are gone ---------------------------------------------------------------- */
+
+static bool parks(const skald_hub *hub, const char *name)
+{
+    const skald_saga_kind *kind = skald_saga_kind_newest(hub->sagas, name);
+    return kind != NULL && kind->options.gone == SKALD_GONE_PARKS;
+}
+
+static skald_status gone_refuse(const skald_rows *rows, uint32_t row, skald_error *error)
+{
+    const char *name = skald_rows_text(rows, row, 0);
+    return skald_error_set(
+        error, SKALD_SCHEMA,
+        "%s sagas of definition \"%s\" version %s are open (\"%s\" among them), and this program "
+        "does not know it: register that version too, or set skald_saga_options.gone = "
+        "SKALD_GONE_PARKS for \"%s\" to start without them",
+        skald_rows_text(rows, row, 3), name, skald_rows_text(rows, row, 1),
+        skald_rows_text(rows, row, 4), name);
+}
+
+/* They are blocked one after another, as the engine meets them: here only the start is decided. */
+static skald_status gone_check(skald_hub *hub, skald_pg *pg, skald_error *error)
+{
+    skald_rows *rows = NULL;
+    skald_status status = skald_pg_do(
+        pg, &rows, error,
+        "SELECT definition, version, fingerprint, count(*), min(id) FROM skald.saga"
+        " WHERE ended_at IS NULL GROUP BY definition, version, fingerprint ORDER BY 1, 2");
+    if (status != SKALD_OK)
+        return status;
+    for (uint32_t i = 0; i < skald_rows_count(rows) && status == SKALD_OK; i++) {
+        const char *name = skald_rows_text(rows, i, 0);
+        const bool known =
+            skald_saga_kind_find(hub->sagas, name, (uint32_t)skald_rows_integer(rows, i, 1),
+                                 (uint64_t)skald_rows_integer(rows, i, 2)) != NULL;
+        if (!known && !parks(hub, name))
+            status = gone_refuse(rows, i, error);
+        else if (!known)
+            status = skald_pg_do(
+                pg, NULL, error,
+                "UPDATE skald.saga SET blocked = '" SKALD_TURN_GONE "\"' || definition ||"
+                " '\" version ' || version || ' is not known to the program that runs here:"
+                " start one that knows it', future = 'blocked', due_at = 'infinity'"
+                " WHERE ended_at IS NULL AND blocked IS NULL AND definition = $1 AND version = $2"
+                " AND fingerprint = $3",
+                name, skald_rows_integer(rows, i, 1), skald_rows_integer(rows, i, 2));
+    }
+    skald_rows_free(rows);
+    return status;
+}
+
+skald_status skald_engine_register(skald_hub *hub, skald_pg *pg, skald_error *error)
+{
+    skald_status status = duty_register(hub, pg, error);
+    if (status == SKALD_OK)
+        status = gone_check(hub, pg, error);
+    for (const skald_saga_kind *kind = hub->sagas->kinds; kind != NULL && status == SKALD_OK;
+         kind = kind->next)
+        status = definition_register(kind, pg, error);
+    return status;
+}
