@@ -27,26 +27,28 @@ CREATE TABLE skald.fence (
     reply_type  text,
     reply       bytea,
     partition   smallint,
-    answered_at timestamptz  NOT NULL DEFAULT clock_timestamp(),
+    answered_at timestamptz  NOT NULL DEFAULT skald.now(),
+    look_at     timestamptz  NOT NULL DEFAULT skald.now() + interval '14 days',
     CHECK ((state IN ('later', 'failed')) = (outcome IS NULL))
 );
-CREATE INDEX fence_answered ON skald.fence (answered_at);
+CREATE INDEX fence_look ON skald.fence (look_at);
 COMMENT ON TABLE skald.fence IS
     'Operations of sagas that this service has carried out or refused, and its answers, to be given again.';
 COMMENT ON COLUMN skald.fence.key IS 'Of the operation, as the saga''s service names it: "order-42/charge-card/1".';
 COMMENT ON COLUMN skald.fence.state IS
     'done, refused: the answer; undone: done and then taken back; barred: its undo came before it, so that it '
     'never runs; later: a job answers; failed: that job was given up, and may have had its effect.';
+COMMENT ON COLUMN skald.fence.look_at IS 'When the keeper looks whether it can be forgotten.';
 COMMENT ON COLUMN skald.fence.partition IS 'Of the reply that a job will give.';
 
 -- A job that carries a command out answers it when it is over, however it ends and whoever ends it.
 CREATE FUNCTION skald.command_job_over() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    operation text := substring(NEW.control FROM '(?n)^Skald-Operation: (.*)$');
-    undoes    text := substring(NEW.control FROM '(?n)^Skald-Undoes: (.*)$');
-    outcome   text := CASE WHEN NEW.state = 'done' AND NEW.error_class = '@refused' THEN 'refused'
+    of_key    text := substring(NEW.control FROM '(?n)^Skald-Operation: (.*)$');
+    of_run    text := substring(NEW.control FROM '(?n)^Skald-Undoes: (.*)$');
+    said      text := CASE WHEN NEW.state = 'done' AND NEW.error_class = '@refused' THEN 'refused'
                            WHEN NEW.state IN ('done', 'skipped') THEN 'done' ELSE 'failed' END;
-    why       text := CASE WHEN outcome = 'done' THEN NULL
+    why       text := CASE WHEN said = 'done' THEN NULL
                            WHEN NEW.state IN ('done', 'dead') THEN NEW.reason
                            WHEN NEW.state = 'cancelled' THEN 'its job was cancelled: '
                                || coalesce(NEW.cancel_reason, NEW.reason)
@@ -54,24 +56,24 @@ DECLARE
     answered  skald.fence;
 BEGIN
     UPDATE skald.fence AS f
-       SET state = command_job_over.outcome, answered_at = clock_timestamp(), reason = why,
-           outcome = nullif(command_job_over.outcome, 'failed'),
-           reply_type = CASE command_job_over.outcome WHEN 'done' THEN NEW.result_type END,
-           reply = CASE command_job_over.outcome WHEN 'done' THEN NEW.result END
-     WHERE f.key = operation AND f.state IN ('later', 'failed') RETURNING f.* INTO answered;
+       SET state = said, answered_at = skald.now(), look_at = skald.now() + interval '14 days', reason = why,
+           outcome = nullif(said, 'failed'),
+           reply_type = CASE said WHEN 'done' THEN NEW.result_type END,
+           reply = CASE said WHEN 'done' THEN NEW.result END
+     WHERE f.key = of_key AND f.state IN ('later', 'failed') RETURNING f.* INTO answered;
     IF answered.key IS NULL THEN
         RETURN NULL;
     END IF;
-    IF outcome = 'done' AND undoes IS NOT NULL THEN
+    IF said = 'done' AND of_run IS NOT NULL THEN
         UPDATE skald.fence AS f SET state = 'undone', outcome = 'done', reason = NULL
-         WHERE f.key = undoes AND f.state IN ('done', 'failed');
+         WHERE f.key = of_run AND f.state IN ('done', 'failed');
     END IF;
     INSERT INTO skald.outbox (event_id, partition, kind, type, key, correlation_id, causation_id, traceparent,
                               tracestate, addressee, control, body)
     VALUES (gen_random_uuid(), answered.partition, 'r', coalesce(answered.reply_type, 'skald.v1.Nothing'),
-            skald.saga_of_operation(operation), NEW.correlation_id, NEW.message_id, NEW.traceparent,
+            skald.saga_of_operation(of_key), NEW.correlation_id, NEW.message_id, NEW.traceparent,
             NEW.tracestate, NEW.addressee,
-            format(E'Skald-Operation: %s\nSkald-Outcome: %s\n', operation, outcome)
+            format(E'Skald-Operation: %s\nSkald-Outcome: %s\n', of_key, said)
             || coalesce('Skald-Reason: ' || nullif(btrim(left(regexp_replace(why, '[[:cntrl:]]+', ' ', 'g'), 500)), '') || E'\n', ''),
             coalesce(answered.reply, ''));
     RETURN NULL;

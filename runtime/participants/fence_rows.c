@@ -217,6 +217,7 @@ skald_status skald_fence_send(skald_fence *fence, skald_pipeline *pipeline, skal
         " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)"
         " ON CONFLICT (key) DO UPDATE SET state = excluded.state, outcome = excluded.outcome,"
         " reason = excluded.reason, reply_type = excluded.reply_type, reply = excluded.reply,"
-        " partition = excluded.partition, answered_at = clock_timestamp()",
+        " partition = excluded.partition, answered_at = excluded.answered_at,"
+        " look_at = excluded.look_at",
         COLUMNS, params, error);
 }

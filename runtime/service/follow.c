@@ -188,6 +188,12 @@ skald_status skald_follow_replies(skald_service *service, const char *participan
     if (status == SKALD_OK)
         status = skald_policy_take(&plan, NULL, "skald_follow_options", &error);
     skald_follower *follower = status == SKALD_OK ? follower_find(service, participant) : NULL;
+    if (follower != NULL &&
+        (strcmp(follower->stream, participant) != 0 || follower->options.foreign))
+        status = skald_error_set(&error, SKALD_INVALID,
+                                 "follower \"%s\" follows another stream, but replies of "
+                                 "participant \"%s\" are read by the follower of its name",
+                                 participant, participant);
     if (status == SKALD_OK && follower == NULL)
         status =
             follower_new(service, participant, participant, &nothing, &plan, &follower, &error);

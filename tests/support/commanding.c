@@ -109,6 +109,18 @@ static skald_status later(skald_context *context, const Test__V1__Counted *comma
     return status == SKALD_OK ? skald_reply_later(context) : status;
 }
 
+/* Says so, and is never heard of again, as long as table "gate" is empty. */
+static skald_status stand_still(skald_context *context)
+{
+    struct pg_result *rows = NULL;
+    const skald_status status = skald_query(context, &rows, "SELECT count(*) FROM gate");
+    if (status != SKALD_OK || strcmp(PQgetvalue(rows, 0, 0), "0") != 0)
+        return status;
+    (void)!write(1, "waits\n", 6);
+    for (;;)
+        pause();
+}
+
 SKALD_HANDLER(on_command, test__v1__counted)
 {
     const char *note = event->note;
@@ -130,11 +142,8 @@ SKALD_HANDLER(on_command, test__v1__counted)
         (void)reply(context, event);
         return reply(context, event);
     }
-    if (strcmp(note, "wait") == 0) {
-        (void)!write(1, "waits\n", 6);
-        for (;;)
-            pause();
-    }
+    if (status == SKALD_OK && strcmp(note, "wait") == 0)
+        status = stand_still(context);
     return status == SKALD_OK ? common(context, event, note, before) : status;
 }
 

@@ -23,7 +23,7 @@
  *   "sql"            leaves a statement that PostgreSQL refuses
  *   "publish"        publishes test.v1.Answered and is done
  *   "die"            ends the process
- *   "wait"           stands still
+ *   "wait"           stands still for ever, as long as table "gate" is empty
  *   "later <note>"   enqueues a job in queue "work", which answers and does as its note says: of
  * the above "", "reply", "refuse", "fail", "die"; or "gate": waits until table "gate" has a row
  *   "later-unique", "later-nothing"  mistakes

@@ -92,6 +92,13 @@ void stream_delete(skald_nats *nats, const char *stream)
     api_ask(nats, "DELETE", stream, "");
 }
 
+void stream_purge(skald_nats *nats, const char *stream, const char *subject, int keep)
+{
+    char body[160];
+    snprintf(body, sizeof body, "{\"filter\":\"%s.%s\",\"keep\":%d}", stream, subject, keep);
+    api_ask(nats, "PURGE", stream, body);
+}
+
 void stream_message_delete(skald_nats *nats, const char *stream, uint64_t sequence)
 {
     char body[64];
