@@ -62,7 +62,7 @@ static const char *unique_of(const act *a, const char *key, uint16_t attempt)
 }
 
 /* Which plan the step belongs to, and what it undoes. */
-static const char *job_control_write(const act *a, const skald_saga_action *action)
+static const char *job_plan_write(const act *a, const skald_saga_action *action)
 {
     const skald_turn_saga *saga = a->saga;
     const bool undo = action->operation.direction == SKALD_UNDO;
@@ -83,8 +83,8 @@ static skald_status run_activity(const act *a, const skald_saga_action *action, 
     skald_array *column = a->turn->activities.columns;
     const char *key = key_of(a, action->operation);
     const char *unique = key != NULL ? unique_of(a, key, action->attempt) : NULL;
-    const char *control = job_control_write(a, action);
-    if (unique == NULL || control == NULL)
+    const char *plan = job_plan_write(a, action);
+    if (unique == NULL || plan == NULL)
         return no_memory(a, error);
     char id[37];
     skald_uuid7(id);
@@ -105,7 +105,7 @@ static skald_status run_activity(const act *a, const skald_saga_action *action, 
     skald_array_text(column++, saga->correlation_id != NULL ? saga->correlation_id : saga->id);
     skald_array_text(column++, saga->traceparent);
     skald_array_text(column++, saga->tracestate);
-    skald_array_text(column++, control);
+    skald_array_text(column++, plan);
     return SKALD_OK;
 }
 
