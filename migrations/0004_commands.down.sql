@@ -7,7 +7,14 @@ BEGIN
     END IF;
 END
 $$;
+DROP TRIGGER command_job_over ON skald.job;
+DROP FUNCTION skald.command_job_over;
 DROP TABLE skald.fence;
+DELETE FROM skald.attempt WHERE outcome = 'refused';
+ALTER TABLE skald.attempt
+    DROP CONSTRAINT attempt_outcome_check,
+    ADD CONSTRAINT attempt_outcome_check CHECK (outcome IN ('begun', 'failed', 'not yet', 'dead', 'skipped',
+        'cancelled', 'timed out', 'crashed', 'lost', 'replayed'));
 CREATE OR REPLACE FUNCTION skald.job_edit(of_job bigint, new_id text, new_type text, new_key text, new_body bytea,
                                actor text, reason text)
 RETURNS text LANGUAGE plpgsql AS $$

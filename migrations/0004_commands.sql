@@ -21,21 +21,75 @@ COMMENT ON COLUMN skald.job.control IS 'The lines of the command.';
 -- the operation from its first sight on, whether it came as a run or as an undo of one that never came.
 CREATE TABLE skald.fence (
     key         text         PRIMARY KEY,
-    state       text         NOT NULL CHECK (state IN ('done', 'refused', 'undone', 'barred', 'later')),
+    state       text         NOT NULL CHECK (state IN ('done', 'refused', 'undone', 'barred', 'later', 'failed')),
     outcome     text         CHECK (outcome IN ('done', 'refused')),
     reason      text,
     reply_type  text,
     reply       bytea,
-    answered_at timestamptz  NOT NULL DEFAULT clock_timestamp(),
-    CHECK ((state = 'later') = (outcome IS NULL))
+    partition   smallint,
+    answered_at timestamptz  NOT NULL DEFAULT skald.now(),
+    look_at     timestamptz  NOT NULL DEFAULT skald.now() + interval '14 days',
+    CHECK ((state IN ('later', 'failed')) = (outcome IS NULL))
 );
-CREATE INDEX fence_answered ON skald.fence (answered_at);
+CREATE INDEX fence_look ON skald.fence (look_at);
 COMMENT ON TABLE skald.fence IS
     'Operations of sagas that this service has carried out or refused, and its answers, to be given again.';
 COMMENT ON COLUMN skald.fence.key IS 'Of the operation, as the saga''s service names it: "order-42/charge-card/1".';
 COMMENT ON COLUMN skald.fence.state IS
     'done, refused: the answer; undone: done and then taken back; barred: its undo came before it, so that it '
-    'never runs; later: a job answers.';
+    'never runs; later: a job answers; failed: that job was given up, and may have had its effect.';
+COMMENT ON COLUMN skald.fence.look_at IS 'When the keeper looks whether it can be forgotten.';
+COMMENT ON COLUMN skald.fence.partition IS 'Of the reply that a job will give.';
+
+-- A job that carries a command out answers it when it is over, however it ends and whoever ends it.
+CREATE FUNCTION skald.command_job_over() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    of_key    text := substring(NEW.control FROM '(?n)^Skald-Operation: (.*)$');
+    of_run    text := substring(NEW.control FROM '(?n)^Skald-Undoes: (.*)$');
+    said      text := CASE WHEN NEW.state = 'done' AND NEW.error_class = '@refused' THEN 'refused'
+                           WHEN NEW.state IN ('done', 'skipped') THEN 'done' ELSE 'failed' END;
+    why       text := CASE WHEN said = 'done' THEN NULL
+                           WHEN NEW.state IN ('done', 'dead') THEN NEW.reason
+                           WHEN NEW.state = 'cancelled' THEN 'its job was cancelled: '
+                               || coalesce(NEW.cancel_reason, NEW.reason)
+                           ELSE format('its job was %s: %s', NEW.state, NEW.reason) END;
+    answered  skald.fence;
+BEGIN
+    UPDATE skald.fence AS f
+       SET state = said, answered_at = skald.now(), look_at = skald.now() + interval '14 days', reason = why,
+           outcome = nullif(said, 'failed'),
+           reply_type = CASE said WHEN 'done' THEN NEW.result_type END,
+           reply = CASE said WHEN 'done' THEN NEW.result END
+     WHERE f.key = of_key AND f.state IN ('later', 'failed') RETURNING f.* INTO answered;
+    IF answered.key IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF said = 'done' AND of_run IS NOT NULL THEN
+        UPDATE skald.fence AS f SET state = 'undone', outcome = 'done', reason = NULL
+         WHERE f.key = of_run AND f.state IN ('done', 'failed');
+    END IF;
+    INSERT INTO skald.outbox (event_id, partition, kind, type, key, correlation_id, causation_id, traceparent,
+                              tracestate, addressee, control, body)
+    VALUES (gen_random_uuid(), answered.partition, 'r', coalesce(answered.reply_type, 'skald.v1.Nothing'),
+            skald.saga_of_operation(of_key), NEW.correlation_id, NEW.message_id, NEW.traceparent,
+            NEW.tracestate, NEW.addressee,
+            format(E'Skald-Operation: %s\nSkald-Outcome: %s\n', of_key, said)
+            || coalesce('Skald-Reason: ' || nullif(btrim(left(regexp_replace(why, '[[:cntrl:]]+', ' ', 'g'), 500)), '') || E'\n', ''),
+            coalesce(answered.reply, ''));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION skald.command_job_over IS 'The answer to a command that a job carries out.';
+CREATE TRIGGER command_job_over AFTER UPDATE OF state ON skald.job FOR EACH ROW
+    WHEN (NEW.queue IS NOT NULL AND NEW.control IS NOT NULL AND OLD.state IN ('waiting', 'running')
+          AND NEW.state NOT IN ('waiting', 'running', 'replaced'))
+    EXECUTE FUNCTION skald.command_job_over();
+
+-- An attempt may end with a refusal: business says no, and that is an answer.
+ALTER TABLE skald.attempt
+    DROP CONSTRAINT attempt_outcome_check,
+    ADD CONSTRAINT attempt_outcome_check CHECK (outcome IN ('begun', 'failed', 'not yet', 'dead', 'skipped',
+        'cancelled', 'timed out', 'crashed', 'lost', 'replayed', 'refused'));
 
 -- A command stays one when a person edits its body, and its job still answers.
 CREATE OR REPLACE FUNCTION skald.job_edit(of_job bigint, new_id text, new_type text, new_key text, new_body bytea,

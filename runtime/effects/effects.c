@@ -77,8 +77,7 @@ skald_status skald_effects_statement(skald_effects *effects, skald_arena *arena,
     return SKALD_OK;
 }
 
-/* Replaces each text by a copy; false without memory. */
-static bool message_copy(skald_message *message, skald_arena *arena)
+bool skald_effects_message_copy(skald_message *message, skald_arena *arena)
 {
     const char **texts[] = {
         &message->id,           &message->source,       &message->type,
@@ -100,7 +99,7 @@ skald_status skald_effects_event(skald_effects *effects, skald_arena *arena,
                                  const skald_message *event, skald_error *error)
 {
     skald_message copy = *event;
-    if (!message_copy(&copy, arena))
+    if (!skald_effects_message_copy(&copy, arena))
         return no_memory(error);
     skald_effects_entry *added = effect_add(effects, arena, EFFECT_EVENT);
     if (added == NULL)
@@ -116,7 +115,7 @@ skald_status skald_effects_job(skald_effects *effects, skald_arena *arena, const
     copy.queue = skald_arena_text(arena, job->queue);
     copy.unique = skald_arena_text(arena, job->unique);
     if (copy.queue == NULL || (job->unique != NULL && copy.unique == NULL) ||
-        !message_copy(&copy.message, arena))
+        !skald_effects_message_copy(&copy.message, arena))
         return no_memory(error);
     skald_effects_entry *added = effect_add(effects, arena, EFFECT_JOB);
     if (added == NULL)

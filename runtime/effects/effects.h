@@ -18,6 +18,9 @@ typedef struct skald_effects {
 /* Forgets everything; the memory is the arena's. */
 void skald_effects_clear(skald_effects *effects);
 
+/* Replaces each text of a message, and its body, by a copy in `arena`; false without memory. */
+bool skald_effects_message_copy(skald_message *message, skald_arena *arena);
+
 /* Keep a copy in `arena`. SKALD_NO_MEMORY; SKALD_INVALID for a statement that cannot be sent. */
 skald_status skald_effects_statement(skald_effects *effects, skald_arena *arena, const char *sql,
                                      size_t count, const skald_param *params, skald_error *error);

@@ -1,6 +1,7 @@
 /* What the machine decided, carried out in its order. Everything becomes a row, but for what user
  * code does in this very transaction. */
 #include "engine/inside.h"
+#include "event/control.h"
 #include "operation.h"
 #include "words.h"
 
@@ -124,18 +125,14 @@ static skald_status abandon(const act *a, const skald_saga_action *action, skald
 
 static const char *control_write(const act *a, const skald_saga_action *action)
 {
-    const char *key = key_of(a, action->operation);
-    if (key == NULL)
-        return NULL;
-    if (action->operation.direction != SKALD_UNDO)
-        return skald_arena_format(&a->turn->memory, "Skald-Operation: %s\nSkald-Attempt: %u\n", key,
-                                  action->attempt);
-    const char *undoes = key_of(a, action->undoes);
-    return undoes == NULL
-               ? NULL
-               : skald_arena_format(&a->turn->memory,
-                                    "Skald-Operation: %s\nSkald-Undoes: %s\nSkald-Attempt: %u\n",
-                                    key, undoes, action->attempt);
+    const bool undo = action->operation.direction == SKALD_UNDO;
+    const skald_control control = {
+        .operation = key_of(a, action->operation),
+        .undoes = undo ? key_of(a, action->undoes) : NULL,
+        .attempt = action->attempt,
+    };
+    const bool whole = control.operation != NULL && (!undo || control.undoes != NULL);
+    return whole ? skald_control_write(&control, &a->turn->memory) : NULL;
 }
 
 /* The one place that makes a command out of a decision. */

@@ -3,10 +3,11 @@
 #define SKALD_EVENT_KNOWN_H
 
 #include "event/cloudevents.h"
+#include "event/control.h"
 
 #define SKALD_SPECVERSION "1.0"
 
-/* One list for number and name. The four traces stand together. */
+/* One list for number and name. The four traces stand together, and so do the lines of control. */
 #define SKALD_KNOWN_LIST(X)                                                                        \
     X(SPECVERSION, "ce-specversion")                                                               \
     X(ID, "ce-id")                                                                                 \
@@ -25,7 +26,14 @@
     X(CE_TRACESTATE, "ce-tracestate")                                                              \
     X(MESSAGE_ID, "Nats-Msg-Id")                                                                   \
     X(POSITION, SKALD_HEADER_POSITION)                                                             \
-    X(PREVIOUS, SKALD_HEADER_PREVIOUS)
+    X(PREVIOUS, SKALD_HEADER_PREVIOUS)                                                             \
+    X(KIND, SKALD_HEADER_KIND)                                                                     \
+    X(ADDRESSEE, SKALD_HEADER_ADDRESSEE)                                                           \
+    X(OPERATION, SKALD_CONTROL_OPERATION)                                                          \
+    X(UNDOES, SKALD_CONTROL_UNDOES)                                                                \
+    X(ATTEMPT, SKALD_CONTROL_ATTEMPT)                                                              \
+    X(OUTCOME, SKALD_CONTROL_OUTCOME)                                                              \
+    X(REASON, SKALD_CONTROL_REASON)
 
 typedef enum skald_known {
 #define SKALD_KNOWN_ENUM(name, text) SKALD_KNOWN_##name,

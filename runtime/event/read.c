@@ -266,12 +266,60 @@ static skald_status time_read(const reader *in, int64_t *out_us)
     return status;
 }
 
+static skald_status kind_read(const reader *in, skald_message *message)
+{
+    const char *kind = NULL;
+    const char *addressee = NULL;
+    skald_status status = name_read(in, &kind, SKALD_KNOWN_KIND, SKALD_HEADERS_SIZE_MAX);
+    if (status == SKALD_OK)
+        status = name_read(in, &addressee, SKALD_KNOWN_ADDRESSEE, SKALD_ADDRESSEE_SIZE_MAX);
+    if (status != SKALD_OK)
+        return status;
+    message->kind = SKALD_KIND_EVENT;
+    message->addressee = NULL;
+    if (kind == NULL && addressee == NULL)
+        return SKALD_OK;
+    if (addressee == NULL || !skald_addressee_valid(addressee))
+        return malformed(in, SKALD_KNOWN_ADDRESSEE, "is not the name of a service");
+    const bool reply = kind != NULL && strcmp(kind, "reply") == 0;
+    if (!reply && (kind == NULL || strcmp(kind, "command") != 0))
+        return malformed(in, SKALD_KNOWN_KIND, "is neither command nor reply");
+    message->kind = reply ? SKALD_KIND_REPLY : SKALD_KIND_COMMAND;
+    message->addressee = addressee;
+    return SKALD_OK;
+}
+
+/* Back to lines. A value that would break them was not written by Skald. */
+static skald_status control_read(const reader *in, const char **out)
+{
+    const char *lines = NULL;
+    for (int i = SKALD_KNOWN_OPERATION; i <= SKALD_KNOWN_REASON; i++) {
+        const char *value = NULL;
+        const skald_known header = (skald_known)i;
+        const skald_status status =
+            attribute_read(in, &value, header, SKALD_CONTROL_VALUE_SIZE_MAX);
+        if (status != SKALD_OK)
+            return status;
+        if (value == NULL)
+            continue;
+        if (!skald_header_value_valid(value, strlen(value)))
+            return malformed(in, header, "has control characters or a blank at an end");
+        lines = skald_arena_format(in->arena, "%s%s: %s\n", lines != NULL ? lines : "",
+                                   skald_known_name(header), value);
+        if (lines == NULL)
+            return no_memory(in);
+    }
+    *out = lines;
+    return SKALD_OK;
+}
+
 skald_status skald_cloudevents_read(skald_message *message, const skald_header_view *headers,
                                     size_t count, skald_arena *arena, skald_error *error)
 {
     reader in = {.arena = arena, .error = error};
     skald_message result = *message;
     result.headers = NULL;
+    result.control = NULL;
     skald_status status = headers_sort(&in, headers, count);
     if (status == SKALD_OK)
         status = mode_check(&in);
@@ -285,6 +333,10 @@ skald_status skald_cloudevents_read(skald_message *message, const skald_header_v
         status = time_read(&in, &result.time_us);
     if (status == SKALD_OK)
         status = own_read(&in, &result.headers, headers, count);
+    if (status == SKALD_OK)
+        status = kind_read(&in, &result);
+    if (status == SKALD_OK && result.kind != SKALD_KIND_EVENT)
+        status = control_read(&in, &result.control);
     if (status == SKALD_OK)
         *message = result;
     return status;

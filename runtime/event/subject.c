@@ -1,18 +1,32 @@
-/* Where a message travels: "<service>.event.<pp>.<Type>". */
+/* Where a message travels: "<service>.event.<pp>.<Type>",
+ * "<service>.command.<addressee>.<pp>.<Type>" or "<service>.reply.<addressee>.<pp>.<Type>". */
 #include "event/cloudevents.h"
 
 #include <assert.h>
 #include <skald/partition.h>
 #include <string.h>
 
-#define EVENT_PART ".event."
+static const struct {
+    skald_kind kind;
+    const char *part;
+} kinds[] = {
+    {SKALD_KIND_EVENT, ".event."},
+    {SKALD_KIND_COMMAND, ".command."},
+    {SKALD_KIND_REPLY, ".reply."},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 char *skald_subject_of(const char *service, const skald_message *message, skald_arena *arena)
 {
-    assert(message->kind == SKALD_KIND_EVENT);
     assert(message->partition < SKALD_PARTITIONS_MAX);
-    return skald_arena_format(arena, "%s" EVENT_PART "%02u.%s", service, message->partition,
-                              message->type);
+    if (message->kind == SKALD_KIND_EVENT)
+        return skald_arena_format(arena, "%s.event.%02u.%s", service, message->partition,
+                                  message->type);
+    assert(message->kind == SKALD_KIND_COMMAND || message->kind == SKALD_KIND_REPLY);
+    assert(message->addressee != NULL);
+    return skald_arena_format(arena, "%s.%s.%s.%02u.%s", service,
+                              message->kind == SKALD_KIND_COMMAND ? "command" : "reply",
+                              message->addressee, message->partition, message->type);
 }
 
 /* Two digits, or three for 100 and above: one way to write each partition. */
@@ -31,17 +45,60 @@ static int partition_read(const char *text, size_t size)
     return value < (int)SKALD_PARTITIONS_MAX ? value : -1;
 }
 
-int skald_subject_partition(const char *subject, const char *service)
+/* Behind the service: which kind, and where it goes on; NULL: none of them. */
+static const char *kind_read(const char *at, skald_kind *kind)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        const size_t size = strlen(kinds[i].part);
+        if (strncmp(at, kinds[i].part, size) == 0) {
+            *kind = kinds[i].kind;
+            return at + size;
+        }
+    }
+    return NULL;
+}
+
+bool skald_subject_read(skald_subject *out, const char *subject, const char *service)
 {
     const size_t service_size = strlen(service);
+    skald_subject read = {.addressee = {0}};
     if (strncmp(subject, service, service_size) != 0)
-        return -1;
-    const char *at = subject + service_size;
-    if (strncmp(at, EVENT_PART, strlen(EVENT_PART)) != 0)
-        return -1;
-    at += strlen(EVENT_PART);
+        return false;
+    const char *at = kind_read(subject + service_size, &read.kind);
+    if (at == NULL)
+        return false;
+    if (read.kind != SKALD_KIND_EVENT) {
+        const char *end = strchr(at, '.');
+        if (end == NULL || end == at)
+            return false;
+        read.addressee = (skald_bytes){at, (size_t)(end - at)};
+        at = end + 1;
+    }
     const char *point = strchr(at, '.');
     if (point == NULL || point[1] == '\0')
-        return -1;
-    return partition_read(at, (size_t)(point - at));
+        return false;
+    const int partition = partition_read(at, (size_t)(point - at));
+    if (partition < 0)
+        return false;
+    read.partition = (uint32_t)partition;
+    *out = read;
+    return true;
+}
+
+bool skald_subject_agrees(const skald_subject *subject, const skald_message *message)
+{
+    const size_t size = message->addressee != NULL ? strlen(message->addressee) : 0;
+    return subject->kind == message->kind && subject->addressee.size == size &&
+           (size == 0 || memcmp(subject->addressee.data, message->addressee, size) == 0);
+}
+
+bool skald_addressee_valid(const char *name)
+{
+    size_t size = 0;
+    for (; name[size] != '\0'; size++) {
+        const char c = name[size];
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-')
+            return false;
+    }
+    return size > 0 && size <= SKALD_ADDRESSEE_SIZE_MAX;
 }

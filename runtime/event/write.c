@@ -61,6 +61,34 @@ static skald_status user_header_write(void *user, const char *name, size_t name_
     return out->status;
 }
 
+/* One line of the control; what is none of ours is left out. */
+static skald_status control_line_write(void *user, const char *name, size_t name_size,
+                                       const char *value, size_t value_size)
+{
+    writer *out = user;
+    const char *name_text = skald_arena_text_sized(out->scratch, name, name_size);
+    const char *value_text = skald_arena_text_sized(out->scratch, value, value_size);
+    if (name_text == NULL || value_text == NULL)
+        return out->status = SKALD_NO_MEMORY;
+    const skald_known header = skald_known_find(name_text);
+    if (header >= SKALD_KNOWN_OPERATION && header <= SKALD_KNOWN_REASON &&
+        skald_header_value_valid(value, value_size))
+        attribute_write(out, header, value_text);
+    return out->status;
+}
+
+/* What an event does not have. */
+static void address_write(writer *out, const skald_message *message)
+{
+    if (message->addressee == NULL)
+        return;
+    line_write(out, skald_known_name(SKALD_KNOWN_KIND),
+               message->kind == SKALD_KIND_REPLY ? "reply" : "command");
+    attribute_write(out, SKALD_KNOWN_ADDRESSEE, message->addressee);
+    if (message->control != NULL && out->status == SKALD_OK)
+        skald_headers_visit(message->control, control_line_write, out);
+}
+
 skald_status skald_cloudevents_write(const skald_message *message, skald_arena *scratch,
                                      skald_header_sink *sink, void *user)
 {
@@ -85,5 +113,6 @@ skald_status skald_cloudevents_write(const skald_message *message, skald_arena *
         number_write(&out, SKALD_KNOWN_POSITION, message->position);
     if (message->previous >= 0)
         number_write(&out, SKALD_KNOWN_PREVIOUS, message->previous);
+    address_write(&out, message);
     return out.status;
 }

@@ -15,6 +15,7 @@ enum { SKALD_ATTEMPTS_MAX = 32, SKALD_REASON_SIZE = 1024 };
 typedef struct skald_attempt {
     skald_failure_kind kind;
     skald_error error;
+    bool refused;                                     /* business says no: no failure */
     char error_class[SKALD_ERROR_CLASS_SIZE_MAX + 1]; /* "": none */
     uint64_t retry_after_ms;
     uint64_t started_ms; /* on the clock of skald_clock_ms */

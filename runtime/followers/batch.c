@@ -8,6 +8,7 @@
 #include "base/crash_point.h"
 #include "base/random.h"
 #include "followers/batch_parts.h"
+#include "followers/commands.h"
 #include "followers/failures.h"
 #include "followers/follower.h"
 #include "followers/suspects.h"
@@ -34,6 +35,8 @@ skald_status skald_batch_open(skald_batch **out, skald_hub *hub, skald_pg *pg, s
     skald_attempts_init(&batch->tried);
     skald_outbox_writer_init(&batch->writer);
     skald_job_writer_init(&batch->jobs, hub->name);
+    skald_fence_init(&batch->fence);
+    skald_replies_init(&batch->replies);
     skald_context_init(&batch->context, hub, batch->pipeline, &batch->writer, &batch->jobs);
     skald_array_init(&batch->followers, SKALD_ARRAY_TEXT);
     skald_array_init(&batch->partitions, SKALD_ARRAY_INT2);
@@ -65,6 +68,9 @@ void skald_batch_close(skald_batch *batch)
     skald_arrays_done(columns, ADVANCE_COLUMNS);
     skald_attempts_done(&batch->tried);
     skald_key_set_done(&batch->seen);
+    skald_fence_done(&batch->fence);
+    skald_replies_done(&batch->replies);
+    skald_arena_done(&batch->scratch);
     skald_context_done(&batch->context);
     skald_job_writer_done(&batch->jobs);
     skald_outbox_writer_done(&batch->writer);
@@ -141,6 +147,8 @@ static skald_status batch_fill(skald_batch *batch, skald_item *const *items, siz
                                size_t *culprit, skald_error *error)
 {
     skald_status status = skald_batch_seen(batch, items, count, error);
+    if (status == SKALD_OK)
+        status = skald_commands_load(batch, items, count, error);
     for (size_t i = 0; i < count && status == SKALD_OK; i++) {
         status = skald_batch_item(batch, items[i], (uint32_t)i, error);
         if (status == SKALD_OK && items[i]->suspect)
@@ -148,6 +156,10 @@ static skald_status batch_fill(skald_batch *batch, skald_item *const *items, siz
         if (status != SKALD_OK)
             *culprit = i;
     }
+    if (status == SKALD_OK)
+        status = skald_fence_send(&batch->fence, batch->pipeline, error);
+    if (status == SKALD_OK)
+        status = skald_replies_send(&batch->replies, batch->pipeline, error);
     if (status == SKALD_OK)
         status = skald_outbox_writer_send(&batch->writer, batch->pipeline, error);
     if (status == SKALD_OK)
@@ -213,6 +225,7 @@ skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_
     batch->answered = NULL;
     skald_outbox_writer_clear(&batch->writer);
     skald_job_writer_clear(&batch->jobs);
+    skald_replies_clear(&batch->replies);
     skald_status status = skald_pipeline_begin(
         batch->pipeline, batch->hub->handler_ms + SKALD_HANDLER_SLACK_MS, error);
     if (status != SKALD_OK)
@@ -241,7 +254,7 @@ skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_
         atomic_store(&batch->hub->enqueued, true);
     const bool told = atomic_exchange(&batch->hub->sagas_told, false);
     if (told || skald_outbox_writer_count(&batch->writer) > 0 ||
-        skald_job_writer_count(&batch->jobs) > 0)
+        skald_job_writer_count(&batch->jobs) > 0 || skald_replies_count(&batch->replies) > 0)
         skald_ring(batch->hub->service);
     skald_batch_committed(batch, items, count);
     return SKALD_OK;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "codec/decode.h"
 #include "followers/batch_parts.h"
+#include "followers/commands.h"
 #include "followers/follower.h"
 #include "followers/jobs.h"
 
@@ -89,7 +90,7 @@ static skald_status item_set_aside(skald_batch *batch, skald_item *item, uint32_
     item->fate = SKALD_ITEM_SET_ASIDE;
     const skald_status status = item_end_tried(batch, item, owner, &end, "failed", &attempt, error);
     item->attempts--;
-    return status;
+    return status == SKALD_OK ? skald_command_fail(batch, item, clean, error) : status;
 }
 
 /* A body that cannot be decoded: where the policy wants nothing else, it is set aside at once. */
@@ -182,18 +183,59 @@ static skald_status item_skip(skald_batch *batch, skald_item *item, uint32_t own
     return item_end_tried(batch, item, owner, &end, "skipped", attempt, error);
 }
 
+/* What it has left in the transaction so far. */
+static uint64_t traces(const skald_batch *batch)
+{
+    return (uint64_t)batch->context.statements + skald_outbox_writer_count(&batch->writer) +
+           skald_job_writer_count(&batch->jobs) + batch->context.holds_job;
+}
+
+/* Business says no, and of what the handler did nothing may stay: where it did nothing, nothing
+ * need be rolled back. */
+static skald_status command_refused(skald_batch *batch, const skald_item *item,
+                                    const skald_command *command, bool traceless,
+                                    skald_error *error)
+{
+    if (traceless) {
+        batch->answered = NULL;
+        return skald_command_end(batch, item, command, batch->answer.error.text, error);
+    }
+    batch->answer.refused = true;
+    error->status = SKALD_FAILED;
+    return SKALD_FAILED;
+}
+
+/* What the handler of a command has said. */
+static skald_status command_answered(skald_batch *batch, const skald_item *item,
+                                     const skald_command *command, skald_status said,
+                                     bool traceless, skald_error *error)
+{
+    if (said == SKALD_REFUSED)
+        return command_refused(batch, item, command, traceless, error);
+    if (said != SKALD_OK && said != SKALD_SKIPPED)
+        return said;
+    batch->answered = NULL; /* what need not be done is done */
+    const skald_status status = skald_context_job_flush(&batch->context, error);
+    return status == SKALD_OK ? skald_command_end(batch, item, command, NULL, error) : status;
+}
+
+/* `command`: NULL for an event. */
 static skald_status item_handle(skald_batch *batch, skald_item *item, uint32_t owner,
-                                const skald_handler *handler, skald_error *error)
+                                const skald_handler *handler, const skald_command *command,
+                                skald_error *error)
 {
     skald_context *context = &batch->context;
     skald_context_begin(context, item, owner);
+    const uint64_t before = traces(batch);
     const ProtobufCMessage *message = NULL;
     skald_status status =
         skald_decode(&message, handler->descriptor, item->message.body, &context->memory, error);
     if (status == SKALD_OK) {
         item->fate = SKALD_ITEM_HANDLED;
         status = handler_run(batch, item, owner, handler, message, error);
-        if (status == SKALD_SKIPPED)
+        if (command != NULL)
+            status = command_answered(batch, item, command, status, traces(batch) == before, error);
+        else if (status == SKALD_SKIPPED)
             status = item_skip(batch, item, owner, error);
     } else if (status == SKALD_MALFORMED || status == SKALD_FULL) {
         const skald_error reason = *error;
@@ -243,32 +285,110 @@ static bool foreign_repeated(skald_batch *batch, const skald_item *item)
     return false;
 }
 
+/* A command that is not answered yet: refused or failed as was decided, or by its handler. */
+static skald_status command_run(skald_batch *batch, skald_item *item, uint32_t owner,
+                                const skald_handler *handler, const skald_command *command,
+                                skald_error *error)
+{
+    if (item->told == SKALD_ITEM_TOLD_FAILED)
+        return skald_command_fail(batch, item, item->told_reason, error);
+    if (item->told == SKALD_ITEM_TOLD_REFUSED)
+        return skald_command_end(batch, item, command, item->told_reason, error);
+    if (handler != NULL)
+        return item_handle(batch, item, owner, handler, command, error);
+    char reason[SKALD_TYPE_SIZE_MAX + 128];
+    snprintf(reason, sizeof reason, "service \"%s\" has no handler for command \"%s\"",
+             batch->hub->name, item->message.type);
+    return skald_command_fail(batch, item, reason, error);
+}
+
+static skald_status item_command(skald_batch *batch, skald_item *item, uint32_t owner,
+                                 const skald_handler *handler, skald_error *error)
+{
+    skald_command command;
+    skald_arena_reset(&batch->scratch);
+    skald_status status = skald_command_read(&command, &item->message, &batch->scratch, error);
+    if (status == SKALD_MALFORMED) {
+        const skald_error reason = *error;
+        return item_set_aside(batch, item, owner, reason.text, error);
+    }
+    if (status != SKALD_OK)
+        return status;
+    item->fate = SKALD_ITEM_HANDLED;
+    const skald_fence_verdict verdict = skald_command_decide(batch, &command);
+    status = verdict == SKALD_FENCE_VERDICT_RUN || item->told == SKALD_ITEM_TOLD_FAILED
+                 ? command_run(batch, item, owner, handler, &command, error)
+                 : skald_command_settle(batch, item, &command, verdict, error);
+    if (status == SKALD_OK && item->job_id != 0 && item->fate == SKALD_ITEM_HANDLED)
+        status = job_finish(batch, item, owner, error);
+    return status;
+}
+
+/* A reply waits behind nothing: its saga takes answers in any order. */
+static skald_status item_reply(skald_batch *batch, skald_item *item, uint32_t owner,
+                               skald_error *error)
+{
+    item->fate = item->lane->follower->replies ? SKALD_ITEM_HANDLED : SKALD_ITEM_SKIPPED;
+    if (!item->lane->follower->replies)
+        return SKALD_OK;
+    skald_arena_reset(&batch->scratch);
+    const skald_status status = skald_replies_add(&batch->replies, &item->message,
+                                                  batch->hub->partitions, &batch->scratch, error);
+    if (status != SKALD_MALFORMED)
+        return status;
+    const skald_error reason = *error;
+    return item_set_aside(batch, item, owner, reason.text, error);
+}
+
+/* Is there something to do with a message that came from the stream just now? */
+static bool wanted(const skald_item *item, const skald_handler *handler)
+{
+    return handler != NULL ||
+           (item->message.kind == SKALD_KIND_COMMAND && item->lane->follower->commands);
+}
+
+/* Commands and replies go past all followers of a stream; each belongs to one service. */
+static bool for_others(const skald_batch *batch, const skald_message *message)
+{
+    return message->addressee != NULL && strcmp(message->addressee, batch->hub->name) != 0;
+}
+
 skald_status skald_batch_item(skald_batch *batch, skald_item *item, uint32_t owner,
                               skald_error *error)
 {
     const skald_lane *lane = item->lane;
+    if (for_others(batch, &item->message)) {
+        item->fate = SKALD_ITEM_SKIPPED;
+        return SKALD_OK;
+    }
     if (item->trouble != NULL)
         return item_set_aside(batch, item, owner, item->trouble, error);
+    if (item->message.kind == SKALD_KIND_REPLY)
+        return item_reply(batch, item, owner, error);
     if (foreign_repeated(batch, item)) {
         item->fate = SKALD_ITEM_REPEATED;
         return SKALD_OK;
     }
-    const skald_handler *handler = skald_follower_handler(lane->follower, item->message.type);
-    if (handler == NULL && item->job_id == 0) {
+    const skald_handler *handler =
+        skald_follower_handler(lane->follower, item->message.kind, item->message.type);
+    if (!wanted(item, handler) && item->job_id == 0) {
         item->fate = SKALD_ITEM_SKIPPED;
         return SKALD_OK;
     }
-    if (item_expired(item))
+    const bool command = item->message.kind == SKALD_KIND_COMMAND;
+    if (!command && item_expired(item))
         return item_expire(batch, item, owner, error);
     /* Order per key: what comes behind a failure waits behind it. */
     if (item->job_id == 0 && skald_key_set_has(&lane->parked, item->message.key)) {
         item->fate = SKALD_ITEM_PARKED;
         return skald_jobs_queue(batch->pipeline, owner, item, error);
     }
+    if (command)
+        return item_command(batch, item, owner, handler, error);
     if (handler == NULL)
         return skald_error_set(error, SKALD_FAILED, "no handler for type \"%s\" in this program",
                                item->message.type);
-    skald_status status = item_handle(batch, item, owner, handler, error);
+    skald_status status = item_handle(batch, item, owner, handler, NULL, error);
     if (status == SKALD_OK && item->job_id != 0 && item->fate == SKALD_ITEM_HANDLED)
         status = job_finish(batch, item, owner, error);
     return status;

@@ -6,6 +6,8 @@
 #include "followers/attempts.h"
 #include "followers/batch.h"
 #include "followers/context.h"
+#include "participants/fence_rows.h"
+#include "participants/replies.h"
 #include "pg/array.h"
 
 struct skald_batch {
@@ -15,6 +17,9 @@ struct skald_batch {
     skald_hand *hand; /* of the thread that runs it */
     skald_outbox_writer writer;
     skald_job_writer jobs;
+    skald_fence fence;     /* of the commands of the transaction in hand */
+    skald_replies replies; /* to our sagas */
+    skald_arena scratch;   /* of one item */
     skald_context context;
     skald_batch_lane *lanes; /* of the run in hand */
     size_t lane_count;

@@ -1,6 +1,7 @@
 /* The public calls a handler can make. */
 #include "followers/context.h"
 #include "event/headers.h"
+#include "followers/follower.h"
 #include "outbox/compose.h"
 
 #include <skald/publish.h>
@@ -31,6 +32,8 @@ void skald_context_begin(skald_context *context, const skald_item *item, uint32_
     context->failure = (skald_error){0};
     context->answer.status = SKALD_OK;
     context->statements = 0;
+    context->origin = item->lane != NULL ? item->lane->follower->stream : NULL;
+    skald_context_command_begin(context);
 }
 
 void skald_context_end(skald_context *context)
@@ -320,5 +323,7 @@ skald_status skald_context_outcome(const skald_context *context, skald_status re
     else
         attempt_fill_bare(context, returned, code, attempt);
     attempt->error.status = SKALD_FAILED;
+    if (returned == SKALD_REFUSED && !call_failed && skald_context_answers(context))
+        return SKALD_REFUSED;
     return skipped && !call_failed ? SKALD_SKIPPED : SKALD_FAILED;
 }

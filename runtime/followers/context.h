@@ -40,6 +40,15 @@ struct skald_context {
     skald_arena memory;
     skald_error failure; /* the first call of the context that failed */
     skald_answer answer;
+    /* Of a command, or of the job that answers one (answer.c). */
+    const char *origin;    /* the service whose message a handler has in hand */
+    const char *operation; /* key of it; NULL: no command is in hand */
+    const char *undoes;
+    const char *reply_type; /* of the reply's body; NULL: there is none */
+    skald_bytes reply_body;
+    bool later;             /* the job held_job answers */
+    bool holds_job;         /* held_job was enqueued, and is not written yet */
+    skald_new_job held_job; /* lies in `memory` */
     skald_rows *results[SKALD_CONTEXT_RESULTS_MAX];
     uint32_t result_count;
 };
@@ -54,11 +63,24 @@ void skald_context_init_activity(skald_context *context, skald_hub *hub, skald_e
 void skald_context_begin(skald_context *context, const skald_item *item, uint32_t owner);
 
 /* What a call of user code amounts to that returned `returned`: SKALD_OK: done. SKALD_SKIPPED: need
- * not be done, *attempt says why. SKALD_FAILED: *attempt says what kind of failure it is. A call of
- * the context that failed fails it, also when user code goes on regardless: half of an effect must
- * not commit. `code` is the handler's or activity's name. */
+ * not be done, *attempt says why. SKALD_REFUSED: the command is refused, *attempt says why.
+ * SKALD_FAILED: *attempt says what kind of failure it is. A call of the context that failed fails
+ * it, also when user code goes on regardless: half of an effect must not commit. `code` is the
+ * handler's or activity's name. */
 skald_status skald_context_outcome(const skald_context *context, skald_status returned,
                                    const char *code, skald_attempt *attempt);
+
+/* Is a command in hand, or the job that answers one? */
+bool skald_context_answers(const skald_context *context);
+
+/* What is known of the command in hand; a part of skald_context_begin. */
+void skald_context_command_begin(skald_context *context);
+
+/* A job that a handler of commands enqueues is held until the next one, or the handler's end, since
+ * it may yet be the one that answers. It lies in the context's memory. SKALD_NO_MEMORY. */
+skald_status skald_context_job_hold(skald_context *context, const skald_new_job *job,
+                                    skald_error *error);
+skald_status skald_context_job_flush(skald_context *context, skald_error *error);
 
 /* Frees what the handler used. */
 void skald_context_end(skald_context *context);

@@ -6,10 +6,12 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/random.h"
+#include "followers/commands.h"
 #include "followers/follower.h"
 #include "followers/jobs.h"
 #include "followers/suspects.h"
 
+#include <skald/publish.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,6 +94,10 @@ static skald_status keep_fill(skald_batch *batch, skald_item *item, const skald_
                                                        end, &batch->tried, error);
     if (status == SKALD_OK && item->suspect)
         status = skald_suspects_pass(batch->pipeline, item, error);
+    if (status == SKALD_OK && end->over)
+        status = skald_command_fail(batch, item, end->reason, error);
+    if (status == SKALD_OK)
+        status = skald_outbox_writer_send(&batch->writer, batch->pipeline, error);
     *more = end->delay_ms >= 0 || end->holds;
     if (status == SKALD_OK && item->job_id != 0 && !*more)
         status = skald_jobs_release(batch->pipeline, SKALD_PIPELINE_NOBODY, item, more, error);
@@ -173,9 +179,52 @@ static skald_status failure_keep(skald_batch *batch, skald_item *item, const ska
     if (status != SKALD_OK)
         return status;
     skald_crash_here(SKALD_CRASH_JOB_PARKED);
+    if (skald_outbox_writer_count(&batch->writer) > 0)
+        skald_ring(batch->hub->service);
     skald_batch_committed(batch, &item, 1);
     kept_say(batch, item, verdict, reason);
     return SKALD_OK;
+}
+
+/* --- commands ------------------------------------------------------------------------------- */
+
+/* The saga tries again by itself, so a command that failed does not wait here: it is answered. One
+ * that waits for something else does wait, and one that ended its process is kept. */
+static bool is_answered(const skald_item *item, const skald_attempt *attempt,
+                        const skald_verdict *verdict)
+{
+    return item->message.kind == SKALD_KIND_COMMAND &&
+           (attempt->kind != SKALD_FAILURE_NOT_YET || verdict->dead);
+}
+
+static void answered_say(const skald_batch *batch, const skald_item *item, const char *reason)
+{
+    if (item->told == SKALD_ITEM_TOLD_FAILED)
+        skald_log_say(batch->hub->log, SKALD_LOG_WARNING, "COMMAND-FAILED",
+                      "%s %s of key \"%s\" at position %lld failed, and was answered so: %s",
+                      item->lane->follower->name, item->message.type, item->message.key,
+                      (long long)item->message.position, reason);
+}
+
+/* Alone, in a transaction in which its handler does not run. */
+static skald_status command_answer(skald_batch *batch, skald_item *item, skald_item_told told,
+                                   const skald_attempt *attempt, skald_error *error)
+{
+    char reason[SKALD_REASON_SIZE];
+    skald_reason_clean(reason, attempt->error.text);
+    item->told = told;
+    item->told_reason = reason;
+    size_t culprit;
+    skald_status status = skald_batch_try(batch, &item, 1, &culprit, error);
+    while (status == SKALD_CONFLICT) {
+        skald_batch_conflict_pause(batch);
+        status = skald_batch_try(batch, &item, 1, &culprit, error);
+    }
+    if (status == SKALD_OK)
+        answered_say(batch, item, reason);
+    item->told = SKALD_ITEM_TOLD_NOTHING;
+    item->told_reason = NULL;
+    return status == SKALD_OK || item->gone ? SKALD_OK : status;
 }
 
 /* --- settling ------------------------------------------------------------------------------- */
@@ -217,11 +266,15 @@ skald_status skald_failure_settle(skald_batch *batch, skald_item *item,
     if (key_held(item))
         status = item_try(batch, item, &last, error);
     while (status == SKALD_FAILED) {
+        if (last.refused)
+            return command_answer(batch, item, SKALD_ITEM_TOLD_REFUSED, &last, error);
         attempt_count(batch, item, &last);
         const skald_verdict verdict = verdict_of(item, &last);
         /* Each attempt of a suspect is committed before it begins, so it comes back as a job. */
         if (!verdict.at_once || item->alone || batch->tried.count == SKALD_ATTEMPTS_MAX)
-            return failure_keep(batch, item, &last, &verdict, error);
+            return is_answered(item, &last, &verdict)
+                       ? command_answer(batch, item, SKALD_ITEM_TOLD_FAILED, &last, error)
+                       : failure_keep(batch, item, &last, &verdict, error);
         status = item_try(batch, item, &last, error);
     }
     return status;

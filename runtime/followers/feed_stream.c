@@ -6,8 +6,6 @@
 #include "followers/feeder_inside.h"
 #include "nats/stream.h"
 
-#include <stdio.h>
-
 enum { GRANT_LOOK_MS = 1, IDLE_LOOK_MS = 50 };
 
 /* --- one message --------------------------------------------------------------------------- */
@@ -18,18 +16,26 @@ static void foreign_complete(const skald_follower *follower, skald_message *mess
 {
     message->position = (int64_t)received->sequence;
     message->previous = -1;
+    message->kind = SKALD_KIND_EVENT;
+    message->addressee = message->control = NULL;
     if (message->type == NULL && follower->options.foreign_type != NULL)
         message->type = follower->options.foreign_type;
     if (message->time_us == 0)
         message->time_us = received->time_ns / 1000;
 }
 
-/* What can be said of a message whose headers cannot be read: enough to keep it. */
-static skald_message unreadable(const skald_follower *follower,
-                                const skald_stream_message *received, uint32_t partition)
+/* What can be said of a message whose headers cannot be read: enough to keep it, or to see by its
+ * subject that it is somebody else's. */
+static skald_message unreadable(skald_feeder *feeder, const skald_stream_message *received,
+                                const skald_subject *subject, uint32_t partition)
 {
+    const skald_follower *follower = feeder->follower;
+    const bool addressed = subject != NULL && subject->addressee.size > 0;
     return (skald_message){
-        .kind = SKALD_KIND_EVENT,
+        .kind = addressed ? subject->kind : SKALD_KIND_EVENT,
+        .addressee = addressed ? skald_arena_text_sized(&feeder->scratch, subject->addressee.data,
+                                                        subject->addressee.size)
+                               : NULL,
         .position = follower->options.foreign ? (int64_t)received->sequence
                                               : skald_nats_position(&received->view),
         .previous = -1,
@@ -41,12 +47,14 @@ static skald_message unreadable(const skald_follower *follower,
 
 /* Why a readable message cannot be taken all the same; NULL: it can. */
 static const char *trouble_of(const skald_follower *follower, const skald_message *message,
-                              int partition)
+                              const skald_subject *subject)
 {
     if (follower->options.foreign)
         return NULL;
-    if (partition < 0)
+    if (subject == NULL)
         return "its subject is not one of its stream's";
+    if (subject->kind != 0 && !skald_subject_agrees(subject, message))
+        return "its subject says another kind or addressee than its headers";
     if (message->position <= 0)
         return "it has no " SKALD_HEADER_POSITION " header: it was not written by the relay";
     if (message->type == NULL)
@@ -54,15 +62,15 @@ static const char *trouble_of(const skald_follower *follower, const skald_messag
     return NULL;
 }
 
-/* Reads what was received; `partition` is what its subject says, -1: nothing. The texts of
- * `message` live in the feeder's scratch memory, *trouble in `error`. */
+/* Reads what was received; `subject` is what its subject says, NULL: it is none of its stream's.
+ * One without a kind knows the partition only. The texts of `message` live in the feeder's scratch
+ * memory, *trouble in `error`. */
 static skald_status message_read(skald_feeder *feeder, const skald_stream_message *received,
-                                 int partition, skald_message *message, const char **trouble,
-                                 skald_error *error)
+                                 const skald_subject *subject, skald_message *message,
+                                 const char **trouble, skald_error *error)
 {
     const skald_follower *follower = feeder->follower;
-    *message = (skald_message){.kind = SKALD_KIND_EVENT,
-                               .partition = partition < 0 ? 0 : (uint32_t)partition,
+    *message = (skald_message){.partition = subject == NULL ? 0 : subject->partition,
                                .body = received->view.body};
     skald_arena_reset(&feeder->scratch);
     const skald_status status = skald_cloudevents_read(
@@ -70,23 +78,24 @@ static skald_status message_read(skald_feeder *feeder, const skald_stream_messag
     if (status == SKALD_NO_MEMORY)
         return status;
     if (status != SKALD_OK) {
-        *message = unreadable(follower, received, message->partition);
+        *message = unreadable(feeder, received, subject, message->partition);
         *trouble = error->text;
         return SKALD_OK;
     }
     if (follower->options.foreign)
         foreign_complete(follower, message, received);
-    *trouble = trouble_of(follower, message, partition);
+    *trouble = trouble_of(follower, message, subject);
     return SKALD_OK;
 }
 
 skald_item *skald_feed_item(skald_feeder *feeder, const skald_stream_message *received,
-                            int partition)
+                            uint32_t partition)
 {
+    const skald_subject subject = {.partition = partition};
     skald_message message;
     const char *trouble = NULL;
     skald_error error = {0};
-    if (message_read(feeder, received, partition, &message, &trouble, &error) != SKALD_OK)
+    if (message_read(feeder, received, &subject, &message, &trouble, &error) != SKALD_OK)
         return NULL;
     return skald_item_new(&message, trouble);
 }
@@ -99,8 +108,11 @@ static void data_received(void *user, const skald_stream_message *received)
     skald_message message;
     const char *trouble = NULL;
     skald_error error = {0};
-    const int partition = skald_subject_partition(received->view.subject, feeder->follower->stream);
-    if (message_read(feeder, received, partition, &message, &trouble, &error) == SKALD_OK)
+    skald_subject subject;
+    const bool known =
+        skald_subject_read(&subject, received->view.subject, feeder->follower->stream);
+    if (message_read(feeder, received, known ? &subject : NULL, &message, &trouble, &error) ==
+        SKALD_OK)
         skald_follower_feed(feeder->follower, &message, received->sequence, trouble, false);
     else
         atomic_store(&feeder->doubt, true);
@@ -121,8 +133,6 @@ static void doubt_raised(void *user, const char *reason)
 static skald_status puller_open(skald_feeder *feeder, int64_t position, skald_error *error)
 {
     const skald_follower *follower = feeder->follower;
-    char filter[SKALD_FOLLOWER_NAME_SIZE + 16];
-    snprintf(filter, sizeof filter, "%s.event.>", follower->stream);
     uint64_t sequence = (uint64_t)position + 1;
     skald_status status = SKALD_OK;
     if (!follower->options.foreign)
@@ -132,7 +142,7 @@ static skald_status puller_open(skald_feeder *feeder, int64_t position, skald_er
         return status;
     const skald_puller_options options = {
         .stream = follower->stream,
-        .filter = follower->options.foreign ? NULL : filter,
+        .filter = NULL, /* all kinds: they share their lanes */
         .start_sequence = sequence,
         .data = data_received,
         .doubt = doubt_raised,

@@ -55,6 +55,6 @@ skald_status skald_feeder_mend(skald_feeder *feeder, skald_error *error);
 
 /* One message of a lane as received, its headers read; NULL without memory. */
 skald_item *skald_feed_item(skald_feeder *feeder, const skald_stream_message *received,
-                            int partition);
+                            uint32_t partition);
 
 #endif

@@ -7,21 +7,23 @@
 
 #include <string.h>
 
-const skald_handler *skald_follower_handler(const skald_follower *follower, const char *type)
+const skald_handler *skald_follower_handler(const skald_follower *follower, skald_kind kind,
+                                            const char *type)
 {
     if (type == NULL)
         return NULL;
     for (uint32_t i = 0; i < follower->handler_count; i++) {
-        if (strcmp(follower->handlers[i]->descriptor->name, type) == 0)
+        if (follower->kinds[i] == kind &&
+            strcmp(follower->handlers[i]->descriptor->name, type) == 0)
             return follower->handlers[i];
     }
     return NULL;
 }
 
-skald_status skald_follower_add(skald_follower *follower, const skald_handler *handler,
-                                skald_error *error)
+skald_status skald_follower_add(skald_follower *follower, skald_kind kind,
+                                const skald_handler *handler, skald_error *error)
 {
-    const skald_handler *other = skald_follower_handler(follower, handler->descriptor->name);
+    const skald_handler *other = skald_follower_handler(follower, kind, handler->descriptor->name);
     if (other != NULL)
         return skald_error_set(
             error, SKALD_INVALID, "follower \"%s\" has two handlers for %s: \"%s\" and \"%s\"",
@@ -29,6 +31,8 @@ skald_status skald_follower_add(skald_follower *follower, const skald_handler *h
     if (follower->handler_count == SKALD_HANDLERS_MAX)
         return skald_error_set(error, SKALD_FULL, "follower \"%s\" has more than %d handlers",
                                follower->name, SKALD_HANDLERS_MAX);
+    follower->commands = follower->commands || kind == SKALD_KIND_COMMAND;
+    follower->kinds[follower->handler_count] = kind;
     follower->handlers[follower->handler_count++] = handler;
     return SKALD_OK;
 }

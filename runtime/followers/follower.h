@@ -20,7 +20,10 @@ typedef struct skald_follower {
     skald_follow_options options; /* its strings point into this struct */
     char foreign_type[SKALD_TYPE_SIZE_MAX + 1];
     const skald_handler *handlers[SKALD_HANDLERS_MAX];
+    skald_kind kinds[SKALD_HANDLERS_MAX]; /* of each handler: events or commands */
     uint32_t handler_count;
+    bool commands; /* it takes part in sagas of that service: some handler is for commands */
+    bool replies;  /* replies to our sagas come from there */
     skald_policy_plan plan;          /* of options.policy */
     const skald_policy_plan *policy; /* what counts: that, or the service's */
 
@@ -40,12 +43,13 @@ typedef struct skald_follower {
     struct skald_feeder *feeder;
 } skald_follower;
 
-/* The handler for a message type; NULL when nobody handles it. */
-const skald_handler *skald_follower_handler(const skald_follower *follower, const char *type);
+/* The handler for messages of this kind and type; NULL when nobody handles them. */
+const skald_handler *skald_follower_handler(const skald_follower *follower, skald_kind kind,
+                                            const char *type);
 
-/* Adds a handler. SKALD_INVALID for a type that has one, SKALD_FULL. */
-skald_status skald_follower_add(skald_follower *follower, const skald_handler *handler,
-                                skald_error *error);
+/* Adds a handler for events or commands. SKALD_INVALID for a type that has one, SKALD_FULL. */
+skald_status skald_follower_add(skald_follower *follower, skald_kind kind,
+                                const skald_handler *handler, skald_error *error);
 
 /* Divides the lanes among the workers. */
 void skald_follower_lanes_init(skald_follower *follower, uint32_t partitions);

@@ -27,6 +27,13 @@ typedef enum skald_item_crash {
     SKALD_ITEM_LOST, /* its process or host is gone, nobody knows why */
 } skald_item_crash;
 
+/* How a command is answered whose handler has said all it had to say. */
+typedef enum skald_item_told {
+    SKALD_ITEM_TOLD_NOTHING,
+    SKALD_ITEM_TOLD_REFUSED,
+    SKALD_ITEM_TOLD_FAILED,
+} skald_item_told;
+
 typedef struct skald_item {
     struct skald_item *next;
     struct skald_lane *lane;
@@ -51,7 +58,9 @@ typedef struct skald_item {
     bool expired;    /* a job that has waited for too long */
     bool gone;       /* this job was taken away by a person */
     skald_item_fate fate;
-    bool key_freed; /* this job was the last of its key, if the transaction commits */
+    skald_item_told told;    /* a command that is not run any more, but answered like this */
+    const char *told_reason; /* borrowed while it is */
+    bool key_freed;          /* this job was the last of its key, if the transaction commits */
 } skald_item;
 
 /* Copies `message` and `trouble` (NULL: none) into one new block. NULL without memory. */

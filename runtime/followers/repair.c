@@ -69,7 +69,7 @@ static void answer_received(void *user, const skald_nats_view *view)
         return;
     }
     skald_item *item = skald_feed_item(answered->feeder, &(skald_stream_message){.view = *view},
-                                       (int)answered->partition);
+                                       answered->partition);
     if (item == NULL)
         return;
     if (answered->last != NULL)

@@ -3,11 +3,14 @@
 #include "nats/stream_request.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    SUBJECT_SIZE = 256,
+    SUBJECT_SIZE = 64, /* of one kind of messages */
+    KINDS = 3,
+    SUBJECTS_SIZE = KINDS * (SUBJECT_SIZE + 2),
     DESCRIPTION_SIZE = 256,
     DUPLICATES_NS = 100000000, /* the least the server takes: the chain's ids are not for that */
     DUPLICATES_NS_MAX = 1000000000,
@@ -32,15 +35,45 @@ static uint32_t description_read(const char *description)
     return partitions;
 }
 
-static skald_status stream_create(skald_nats *nats, const char *service, const char *subject,
+/* What a stream takes in: one subject per kind, the events' first. */
+typedef struct subject_list {
+    char texts[KINDS][SUBJECT_SIZE];
+    const char *items[KINDS];
+    char all[SUBJECTS_SIZE]; /* for people */
+} subject_list;
+
+static void subjects_write(subject_list *out, const char *service)
+{
+    static const char *const kinds[KINDS] = {"event", "command", "reply"};
+    for (int i = 0; i < KINDS; i++) {
+        snprintf(out->texts[i], SUBJECT_SIZE, "%s.%s.>", service, kinds[i]);
+        out->items[i] = out->texts[i];
+    }
+    snprintf(out->all, sizeof out->all, "%s, %s, %s", out->texts[0], out->texts[1], out->texts[2]);
+}
+
+/* The first `count` of them and no others, in any order? */
+static bool subjects_are(const jsStreamConfig *config, const subject_list *subjects, int count)
+{
+    bool same = config->SubjectsLen == count;
+    for (int i = 0; i < count && same; i++) {
+        bool found = false;
+        for (int k = 0; k < count && !found; k++)
+            found = strcmp(config->Subjects[k], subjects->items[i]) == 0;
+        same = found;
+    }
+    return same;
+}
+
+static skald_status stream_create(skald_nats *nats, const char *service, subject_list *subjects,
                                   const char *description, int64_t bytes_max, skald_error *error)
 {
     jsStreamConfig config;
     jsStreamConfig_Init(&config);
     config.Name = service;
     config.Description = description;
-    config.Subjects = &subject;
-    config.SubjectsLen = 1;
+    config.Subjects = subjects->items;
+    config.SubjectsLen = KINDS;
     config.Retention = js_LimitsPolicy;
     config.Discard = js_DiscardNew;
     config.Storage = js_FileStorage;
@@ -77,15 +110,18 @@ static skald_status rules_check(const char *service, const setting_rule *rules, 
 }
 
 static skald_status config_check(const jsStreamConfig *config, const char *service,
-                                 const char *subject, const char *description, skald_error *error)
+                                 const subject_list *subjects, const char *description,
+                                 skald_error *error)
 {
-    const char *found_subject = config->SubjectsLen == 1 ? config->Subjects[0] : "several";
     const char *found_description = config->Description != NULL ? config->Description : "empty";
     const setting_rule rules[] = {
         {config->Mirror == NULL && config->SourcesLen == 0, "its source", "another stream",
          "no mirror and no sources"},
-        {config->SubjectsLen == 1 && strcmp(found_subject, subject) == 0, "its list of subjects",
-         config->SubjectsLen == 0 ? "empty" : found_subject, subject},
+        {subjects_are(config, subjects, KINDS), "its list of subjects",
+         config->SubjectsLen == 0   ? "empty"
+         : config->SubjectsLen == 1 ? config->Subjects[0]
+                                    : "another",
+         subjects->all},
         {strcmp(found_description, description) == 0, "description", found_description,
          description},
         {config->Storage == js_FileStorage, "storage", "memory", "file"},
@@ -109,12 +145,36 @@ static natsStatus stream_info(jsStreamInfo **out, skald_nats *nats, const char *
     return js_GetStreamInfo(out, nats->jetstream, stream, NULL, code);
 }
 
+/* Streams made before there were commands take events only. */
+static skald_status stream_widen(skald_nats *nats, jsStreamConfig *wider, const char *service,
+                                 skald_error *error)
+{
+    jsErrCode code = 0;
+    const natsStatus status = js_UpdateStream(NULL, nats->jetstream, wider, NULL, &code);
+    return status == NATS_OK ? SKALD_OK
+                             : skald_stream_failure(status, code, error, "widen", service);
+}
+
+/* Everything else is looked at first: only a stream that is sound is changed. */
+static skald_status stream_check(skald_nats *nats, jsStreamConfig *config, const char *service,
+                                 subject_list *subjects, const char *description,
+                                 skald_error *error)
+{
+    if (!subjects_are(config, subjects, 1))
+        return config_check(config, service, subjects, description, error);
+    jsStreamConfig wider = *config;
+    wider.Subjects = subjects->items;
+    wider.SubjectsLen = KINDS;
+    const skald_status status = config_check(&wider, service, subjects, description, error);
+    return status == SKALD_OK ? stream_widen(nats, &wider, service, error) : status;
+}
+
 skald_status skald_stream_ensure(skald_nats *nats, const char *service, uint32_t partitions,
                                  int64_t bytes_max, skald_error *error)
 {
-    char subject[SUBJECT_SIZE];
+    subject_list subjects;
     char description[DESCRIPTION_SIZE];
-    snprintf(subject, sizeof subject, "%s.event.>", service);
+    subjects_write(&subjects, service);
     description_write(description, service, partitions);
     jsStreamInfo *info = NULL;
     jsErrCode code = 0;
@@ -123,11 +183,11 @@ skald_status skald_stream_ensure(skald_nats *nats, const char *service, uint32_t
         return answer;
     const natsStatus status = stream_info(&info, nats, service, &code);
     if (status == NATS_NOT_FOUND)
-        answer = stream_create(nats, service, subject, description, bytes_max, error);
+        answer = stream_create(nats, service, &subjects, description, bytes_max, error);
     else if (status != NATS_OK)
         answer = skald_stream_failure(status, code, error, "look at", service);
     else
-        answer = config_check(info->Config, service, subject, description, error);
+        answer = stream_check(nats, info->Config, service, &subjects, description, error);
     jsStreamInfo_Destroy(info);
     return answer;
 }

@@ -25,10 +25,11 @@ typedef struct skald_stream_message {
     skald_nats_view view;
 } skald_stream_message;
 
-/* Makes the stream `service` with the subjects "<service>.event.>", or checks that the existing one
- * is as Skald needs it: file storage, limits retention, discard new, no expiry, no deletion, the
- * same partitions. SKALD_UNSAFE names the setting, what was found and what is needed. `bytes_max`
- * 0: no limit but the server's; it is not checked. */
+/* Makes the stream `service` with the subjects "<service>.event.>", "<service>.command.>" and
+ * "<service>.reply.>", or checks that the existing one is as Skald needs it (one that takes events
+ * only, made before there were commands, gets the other two): file storage, limits retention,
+ * discard new, no expiry, no deletion, the same partitions. SKALD_UNSAFE names the setting, what
+ * was found and what is needed. `bytes_max` 0: no limit but the server's; it is not checked. */
 skald_status skald_stream_ensure(skald_nats *nats, const char *service, uint32_t partitions,
                                  int64_t bytes_max, skald_error *error);
 
@@ -47,8 +48,8 @@ skald_status skald_stream_next(skald_stream_message *out, skald_nats *nats, cons
 skald_status skald_stream_last(skald_stream_message *out, skald_nats *nats, const char *stream,
                                const char *subject, skald_arena *arena, skald_error *error);
 
-/* Reads the headers of a message of a stream that Skald wrote: see skald_cloudevents_read; body,
- * kind and partition are filled as well. */
+/* Reads the headers of a message of a stream that Skald wrote: see skald_cloudevents_read; body
+ * and partition are filled as well. SKALD_MALFORMED also when subject and headers disagree. */
 skald_status skald_stream_decode(skald_message *out, const skald_stream_message *message,
                                  const char *service, skald_arena *arena, skald_error *error);
 

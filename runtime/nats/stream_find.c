@@ -124,14 +124,19 @@ skald_status skald_stream_decode(skald_message *out, const skald_stream_message 
                                  const char *service, skald_arena *arena, skald_error *error)
 {
     const skald_nats_view *view = &message->view;
-    const int partition = skald_subject_partition(view->subject, service);
-    if (partition < 0)
+    skald_subject subject;
+    if (!skald_subject_read(&subject, view->subject, service))
         return skald_error_set(error, SKALD_MALFORMED,
                                "subject \"%s\" is not one of service \"%s\"", view->subject,
                                service);
-    *out = (skald_message){
-        .partition = (uint32_t)partition, .kind = SKALD_KIND_EVENT, .body = view->body};
-    return skald_cloudevents_read(out, view->headers, view->header_count, arena, error);
+    *out = (skald_message){.partition = subject.partition, .body = view->body};
+    const skald_status status =
+        skald_cloudevents_read(out, view->headers, view->header_count, arena, error);
+    if (status == SKALD_OK && !skald_subject_agrees(&subject, out))
+        return skald_error_set(error, SKALD_MALFORMED,
+                               "subject \"%s\" says another kind or addressee than the headers",
+                               view->subject);
+    return status;
 }
 
 /* What is looked for: the first message for which `behind` is true; it is false for all before it

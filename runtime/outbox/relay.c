@@ -4,6 +4,7 @@
 #include "outbox/relay.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "event/cloudevents.h"
 #include "outbox/relay_parts.h"
 
 #include <assert.h>
@@ -52,8 +53,12 @@ static skald_status row_check(const skald_relay *relay, const skald_message *row
     const char *wrong = NULL;
     if (row->partition >= relay->options.partitions)
         wrong = "partition";
-    else if (row->kind != SKALD_KIND_EVENT)
+    else if (row->kind != SKALD_KIND_EVENT && row->kind != SKALD_KIND_COMMAND &&
+             row->kind != SKALD_KIND_REPLY)
         wrong = "kind";
+    else if ((row->kind == SKALD_KIND_EVENT) != (row->addressee == NULL) ||
+             (row->addressee != NULL && !skald_addressee_valid(row->addressee)))
+        wrong = "addressee";
     else if (row->type[0] == '\0' || strlen(row->type) > SKALD_TYPE_SIZE_MAX ||
              strpbrk(row->type, " \t\r\n*>") != NULL || row->type[0] == '.' ||
              strstr(row->type, "..") != NULL || row->type[strlen(row->type) - 1] == '.')

@@ -49,12 +49,10 @@ static skald_status foreign_skip(skald_relay_place *place, skald_relay *relay,
 
 static skald_status tail_find(skald_relay_place *place, skald_relay *relay, skald_error *error)
 {
-    char subject[128];
-    snprintf(subject, sizeof subject, "%s.event.>", relay->options.service);
     skald_arena arena = {0};
     skald_stream_message message;
     skald_status status = skald_stream_last(&message, relay->options.nats, relay->options.service,
-                                            subject, &arena, error);
+                                            ">", &arena, error);
     if (status == SKALD_OK)
         status = foreign_skip(place, relay, &message, &arena, error);
     skald_arena_done(&arena);
@@ -122,19 +120,31 @@ static skald_status history_check(skald_relay_place *place, skald_relay *relay, 
     return status;
 }
 
-static skald_status lane_from_stream(int64_t *previous, skald_relay *relay, uint32_t partition,
-                                     skald_arena *arena, skald_error *error)
+/* The last message of the lane and one kind. */
+static skald_status lane_from_kind(int64_t *previous, skald_relay *relay, const char *kind,
+                                   uint32_t partition, skald_arena *arena, skald_error *error)
 {
     char subject[128];
-    snprintf(subject, sizeof subject, "%s.event.%02" PRIu32 ".>", relay->options.service,
+    snprintf(subject, sizeof subject, "%s.%s.%02" PRIu32 ".>", relay->options.service, kind,
              partition);
     skald_stream_message message;
     skald_arena_reset(arena);
     const skald_status status = skald_stream_last(&message, relay->options.nats,
                                                   relay->options.service, subject, arena, error);
-    if (status == SKALD_OK && skald_nats_position(&message.view) > 0)
+    if (status == SKALD_OK && skald_nats_position(&message.view) > *previous)
         *previous = skald_nats_position(&message.view);
     return status == SKALD_NOT_FOUND ? SKALD_OK : status;
+}
+
+/* A lane holds messages of all kinds. */
+static skald_status lane_from_stream(int64_t *previous, skald_relay *relay, uint32_t partition,
+                                     skald_arena *arena, skald_error *error)
+{
+    static const char *const kinds[] = {"event", "command.*", "reply.*"};
+    skald_status status = SKALD_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && status == SKALD_OK; i++)
+        status = lane_from_kind(previous, relay, kinds[i], partition, arena, error);
+    return status;
 }
 
 /* The position of the stream's first message. */

@@ -13,7 +13,7 @@ static skald_run *run_of(skald_context *context)
 
 const char *skald_idempotency_key(const skald_context *context)
 {
-    const char *id = context->item->message.id;
+    const char *id = context->operation != NULL ? context->operation : context->item->message.id;
     return id != NULL ? id : "";
 }
 
@@ -126,9 +126,12 @@ skald_status skald_enqueue(skald_context *context, const char *queue, const Prot
     status = name_check(context, queue);
     if (status != SKALD_OK)
         return status;
-    status = context->effects != NULL
-                 ? skald_effects_job(context->effects, &context->memory, &job, &error)
-                 : skald_job_writer_add(context->jobs, &job);
+    if (context->effects != NULL)
+        status = skald_effects_job(context->effects, &context->memory, &job, &error);
+    else if (skald_context_answers(context))
+        status = skald_context_job_hold(context, &job, &error);
+    else
+        status = skald_job_writer_add(context->jobs, &job);
     if (status == SKALD_NO_MEMORY)
         skald_error_set(&error, status, "no memory for a job of queue \"%.60s\"", queue);
     return status == SKALD_OK ? SKALD_OK : skald_context_failed(context, &error);

@@ -98,6 +98,13 @@ static void end_fill(skald_job_end *end, const skald_run *run)
         end->outcome = "skipped";
         skald_reason_clean(end->reason, run->attempt.error.text);
         break;
+    case SKALD_RUN_REFUSED:
+        end->state = "done";
+        end->outcome = "refused";
+        /* No class of the user's begins like this: skald.command_job_over knows it by that. */
+        snprintf(end->error_class, sizeof end->error_class, "@refused");
+        skald_reason_clean(end->reason, run->attempt.error.text);
+        break;
     case SKALD_RUN_CANCELLED:
         end->state = "cancelled";
         end->outcome = "cancelled";
@@ -166,6 +173,7 @@ static skald_breaker_news news_of(const skald_run *run)
 {
     skald_breaker_news news = {.job_id = run->job_id};
     news.succeeded = run->end == SKALD_RUN_DONE || run->end == SKALD_RUN_SKIPPED ||
+                     run->end == SKALD_RUN_REFUSED ||
                      (run->end == SKALD_RUN_FAILED && run->attempt.kind == SKALD_FAILURE_DEAD);
     news.counts = news.succeeded ||
                   (run->end == SKALD_RUN_FAILED && (run->attempt.kind == SKALD_FAILURE_FAILED ||
@@ -315,12 +323,15 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
     skald_tally *tally = &queues->hub->tally;
     bool limited = false;
     bool told = atomic_exchange(&queues->hub->sagas_told, false);
+    bool answered = false;
     for (size_t i = 0; i < count; i++) {
         if (!ends[i].held)
             continue;
         runs[i]->settled = true;
         limited = limited || runs[i]->queue->limited || runs[i]->queue->ordered;
-        atomic_fetch_add(&tally->jobs_done, runs[i]->end == SKALD_RUN_DONE);
+        answered = answered || skald_context_answers(&runs[i]->context);
+        atomic_fetch_add(&tally->jobs_done,
+                         runs[i]->end == SKALD_RUN_DONE || runs[i]->end == SKALD_RUN_REFUSED);
         atomic_fetch_add(&tally->jobs_failed, runs[i]->end == SKALD_RUN_FAILED);
         const bool of_saga = runs[i]->queue->steps != NULL;
         told = told || of_saga;
@@ -331,7 +342,7 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
     /* An end makes room under a limit, and lets the next of a key begin, in any process. */
     if (enqueued || limited)
         atomic_store(&queues->hub->enqueued, true);
-    if (enqueued || limited || told || skald_outbox_writer_count(&queues->events) > 0)
+    if (enqueued || limited || told || answered || skald_outbox_writer_count(&queues->events) > 0)
         skald_ring(queues->hub->service);
 }
 

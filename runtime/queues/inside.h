@@ -16,6 +16,7 @@ enum { SKALD_RUN_NOTE_SIZE = 128 };
 typedef enum skald_run_end {
     SKALD_RUN_DONE,
     SKALD_RUN_SKIPPED,
+    SKALD_RUN_REFUSED, /* business says no: the answer to a command, not a failure */
     SKALD_RUN_FAILED,
     SKALD_RUN_CANCELLED,
     SKALD_RUN_GIVEN_BACK, /* it stopped because the service drains */

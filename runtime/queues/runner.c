@@ -25,6 +25,7 @@ static void answer_take(skald_run *run, const skald_activity *activity, skald_st
         skald_context_outcome(&run->context, answer, activity->name, attempt);
     run->end = outcome == SKALD_OK        ? SKALD_RUN_DONE
                : outcome == SKALD_SKIPPED ? SKALD_RUN_SKIPPED
+               : outcome == SKALD_REFUSED ? SKALD_RUN_REFUSED
                                           : SKALD_RUN_FAILED;
     if (answer == SKALD_CANCELLED && atomic_load(&run->cancelled))
         run->end = SKALD_RUN_CANCELLED;
@@ -33,6 +34,10 @@ static void answer_take(skald_run *run, const skald_activity *activity, skald_st
     else if (answer == SKALD_TIMEOUT)
         attempt->kind = SKALD_FAILURE_TIMED_OUT;
     /* No answer came: it may have happened. An answer, whichever, says that it has not. */
+    if (run->end == SKALD_RUN_DONE && run->context.reply_type != NULL) {
+        run->result_type = run->context.reply_type;
+        run->result = run->context.reply_body;
+    }
     run->maybe_done = answer == SKALD_TIMEOUT || run->end == SKALD_RUN_GIVEN_BACK;
 }
 

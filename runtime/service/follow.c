@@ -1,6 +1,7 @@
 /* What a service follows: names and handlers are checked and collected here, before the start. */
 #include "service/service_inside.h"
 
+#include <skald/participant.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,8 +94,9 @@ static skald_status follower_new(skald_service *service, const char *name, const
     return SKALD_OK;
 }
 
-skald_status skald_follow_with(skald_service *service, const char *stream,
-                               const skald_handler *handler, const skald_follow_options *options)
+/* Handlers of events and of commands are added in the same way. */
+static skald_status handler_add(skald_service *service, const char *stream, skald_kind kind,
+                                const skald_handler *handler, const skald_follow_options *options)
 {
     static const skald_follow_options nothing = SKALD_FOLLOW_OPTIONS_INIT;
     if (service == NULL)
@@ -118,11 +120,85 @@ skald_status skald_follow_with(skald_service *service, const char *stream,
                                  "follower \"%s\" cannot follow both \"%s\" and \"%s\"", name,
                                  follower->stream, stream);
     if (status == SKALD_OK)
-        status = skald_follower_add(follower, handler, &error);
+        status = skald_follower_add(follower, kind, handler, &error);
     return status == SKALD_OK ? SKALD_OK : skald_mistake_keep(service, &error);
+}
+
+skald_status skald_follow_with(skald_service *service, const char *stream,
+                               const skald_handler *handler, const skald_follow_options *options)
+{
+    return handler_add(service, stream, SKALD_KIND_EVENT, handler, options);
 }
 
 skald_status skald_follow(skald_service *service, const char *stream, const skald_handler *handler)
 {
     return skald_follow_with(service, stream, handler, NULL);
+}
+
+/* --- sagas ----------------------------------------------------------------------------------- */
+
+/* Commands are addressed to the service, not to one of its followers: there is one for them. */
+static skald_status participate_check(const skald_follow_options *options, skald_error *error)
+{
+    if (options == NULL || (options->name == NULL && !options->foreign))
+        return SKALD_OK;
+    return skald_error_set(error, SKALD_INVALID,
+                           "skald_participate_with takes neither skald_follow_options.name nor "
+                           "foreign: commands come from another service of Skald's, and to one "
+                           "follower");
+}
+
+skald_status skald_participate_with(skald_service *service, const char *stream,
+                                    const skald_handler *handler,
+                                    const skald_follow_options *options)
+{
+    skald_error error = {0};
+    if (service == NULL)
+        return SKALD_INVALID;
+    if (participate_check(options, &error) != SKALD_OK)
+        return skald_mistake_keep(service, &error);
+    return handler_add(service, stream, SKALD_KIND_COMMAND, handler, options);
+}
+
+skald_status skald_participate(skald_service *service, const char *stream,
+                               const skald_handler *handler)
+{
+    return skald_participate_with(service, stream, handler, NULL);
+}
+
+static skald_status replies_check(const skald_service *service, const char *participant,
+                                  skald_error *error)
+{
+    if (service->state != SKALD_SERVICE_OPEN)
+        return skald_error_set(error, SKALD_INVALID, "skald_follow_replies comes before the start");
+    if (!skald_name_valid(participant))
+        return skald_error_set(error, SKALD_INVALID, "\"%.60s\" is not the name of a participant",
+                               participant == NULL ? "NULL" : participant);
+    return SKALD_OK;
+}
+
+skald_status skald_follow_replies(skald_service *service, const char *participant)
+{
+    static const skald_follow_options nothing = SKALD_FOLLOW_OPTIONS_INIT;
+    skald_error error = {0};
+    skald_policy_plan plan;
+    if (service == NULL)
+        return SKALD_INVALID;
+    skald_status status = replies_check(service, participant, &error);
+    if (status == SKALD_OK)
+        status = skald_policy_take(&plan, NULL, "skald_follow_options", &error);
+    skald_follower *follower = status == SKALD_OK ? follower_find(service, participant) : NULL;
+    if (follower != NULL &&
+        (strcmp(follower->stream, participant) != 0 || follower->options.foreign))
+        status = skald_error_set(&error, SKALD_INVALID,
+                                 "follower \"%s\" follows another stream, but replies of "
+                                 "participant \"%s\" are read by the follower of its name",
+                                 participant, participant);
+    if (status == SKALD_OK && follower == NULL)
+        status =
+            follower_new(service, participant, participant, &nothing, &plan, &follower, &error);
+    if (status != SKALD_OK)
+        return skald_mistake_keep(service, &error);
+    follower->replies = true;
+    return SKALD_OK;
 }

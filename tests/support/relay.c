@@ -45,11 +45,15 @@ void relay_free(test_relay *relay)
 void outbox_add(const char *database, unsigned count)
 {
     char sql[512];
-    snprintf(sql, sizeof sql,
-             "INSERT INTO skald.outbox (event_id, partition, type, key, body)"
-             " SELECT gen_random_uuid(), i %% 16, 'test.v1.Counted', 'k' || i %% 16, '\\x0a016b'"
-             " FROM generate_series(1, %u) AS i",
-             count);
+    snprintf(
+        sql, sizeof sql,
+        "INSERT INTO skald.outbox (event_id, partition, type, key, body, kind, addressee, control)"
+        " SELECT gen_random_uuid(), i %% 16, 'test.v1.Counted', 'k' || i %% 16, '\\x0a016b',"
+        " CASE i %% 5 WHEN 0 THEN 'c' WHEN 3 THEN 'r' ELSE 'e' END::\"char\","
+        " CASE WHEN i %% 5 IN (0, 3) THEN 'stock' END,"
+        " CASE WHEN i %% 5 IN (0, 3) THEN 'Skald-Operation: ж/a/run.1' || chr(10) END"
+        " FROM generate_series(1, %u) AS i",
+        count);
     database_run(database, sql);
 }
 

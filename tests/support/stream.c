@@ -92,6 +92,13 @@ void stream_delete(skald_nats *nats, const char *stream)
     api_ask(nats, "DELETE", stream, "");
 }
 
+void stream_purge(skald_nats *nats, const char *stream, const char *subject, int keep)
+{
+    char body[160];
+    snprintf(body, sizeof body, "{\"filter\":\"%s.%s\",\"keep\":%d}", stream, subject, keep);
+    api_ask(nats, "PURGE", stream, body);
+}
+
 void stream_message_delete(skald_nats *nats, const char *stream, uint64_t sequence)
 {
     char body[64];
@@ -149,12 +156,10 @@ void stream_intrude(skald_nats *nats, const char *subject, const char *body)
 
 int64_t stream_last_position(skald_nats *nats, const char *stream)
 {
-    char subject[128];
     skald_arena arena = {0};
     skald_stream_message message;
     int64_t position = 0;
-    snprintf(subject, sizeof subject, "%s.event.>", stream);
-    if (skald_stream_last(&message, nats, stream, subject, &arena, NULL) == SKALD_OK)
+    if (skald_stream_last(&message, nats, stream, ">", &arena, NULL) == SKALD_OK)
         position = skald_nats_position(&message.view);
     skald_arena_done(&arena);
     return position;
@@ -172,6 +177,10 @@ static void expect_row(skald_nats *nats, const char *stream, uint64_t sequence,
     assert_int_equal(message.position, skald_rows_integer(rows, row, 0));
     assert_string_equal(message.id, skald_rows_text(rows, row, 1));
     assert_int_equal(message.partition, skald_rows_integer(rows, row, 2));
+    const char *addressee = skald_rows_text(rows, row, 4);
+    const char *control = skald_rows_text(rows, row, 5);
+    assert_string_equal(message.addressee != NULL ? message.addressee : "", addressee);
+    assert_string_equal(message.control != NULL ? message.control : "", control);
     if (message.previous != skald_rows_integer(rows, row, 3))
         fail_msg("position %" PRId64 " of lane %u says that %" PRId64 " is before it, not %" PRId64,
                  message.position, message.partition, message.previous,
@@ -188,7 +197,8 @@ void stream_expect_outbox(skald_nats *nats, const char *stream, const char *data
     assert_ok(skald_pg_open(&pg, database, "test", &error), &error);
     assert_ok(skald_pg_do(pg, &rows, &error,
                           "SELECT position, event_id, partition, coalesce(lag(position)"
-                          " OVER (PARTITION BY partition ORDER BY position), 0)"
+                          " OVER (PARTITION BY partition ORDER BY position), 0),"
+                          " coalesce(addressee, ''), coalesce(control, '')"
                           " FROM skald.outbox ORDER BY position"),
               &error);
     assert_ok(skald_stream_look(&state, nats, stream, &error), &error);

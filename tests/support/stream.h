@@ -17,6 +17,8 @@ unsigned stream_log_count(const char *id);
 /* Deletes a stream or one of its messages behind Skald's back, or makes one with a configuration of
  * the test's own (JSON as JetStream takes it). Fails the test when JetStream refuses. */
 void stream_delete(skald_nats *nats, const char *stream);
+/* Removes all messages on "<stream>.<subject>" but the last `keep`. */
+void stream_purge(skald_nats *nats, const char *stream, const char *subject, int keep);
 void stream_message_delete(skald_nats *nats, const char *stream, uint64_t sequence);
 void stream_make(skald_nats *nats, const char *stream, const char *config);
 

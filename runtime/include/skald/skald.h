@@ -10,6 +10,7 @@
 #include <skald/message.h>
 #include <skald/orchestration.h>
 #include <skald/param.h>
+#include <skald/participant.h>
 #include <skald/partition.h>
 #include <skald/publish.h>
 #include <skald/queue.h>

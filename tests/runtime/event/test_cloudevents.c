@@ -3,6 +3,7 @@
 #include "support/test.h"
 
 #include "event/cloudevents.h"
+#include "event/control.h"
 
 enum { HEADERS_MAX = 64 };
 
@@ -121,6 +122,8 @@ static void message_equal(const skald_message *left, const skald_message *right)
         {left->traceparent, right->traceparent},
         {left->tracestate, right->tracestate},
         {left->headers, right->headers},
+        {left->addressee, right->addressee},
+        {left->control, right->control},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_int_equal(texts[i][0] == NULL, texts[i][1] == NULL);
@@ -140,6 +143,79 @@ static void test_written_message_is_read_back_the_same(void **state)
     assert_int_equal(message.partition, 3);
     assert_int_equal(message.kind, SKALD_KIND_EVENT);
     assert_int_equal(message.body.size, 1);
+}
+
+static void test_a_command_is_read_back_with_its_addressee_and_control(void **state)
+{
+    (void)state;
+    skald_message command = complete;
+    command.kind = SKALD_KIND_COMMAND;
+    command.addressee = "stock";
+    command.control = "Skald-Operation: order \xC3\xA4%/hold/undo.1\n"
+                      "Skald-Undoes: order \xC3\xA4%/hold/run.1\nSkald-Attempt: 3\n";
+    header_list list = written(&command);
+    const char *tail = strstr(transcript(&list), "Skald-Kind");
+    assert_string_equal(tail, "Skald-Kind: command\nSkald-To: stock\n"
+                              "Skald-Operation: order%20%C3%A4%25/hold/undo.1\n"
+                              "Skald-Undoes: order%20%C3%A4%25/hold/run.1\nSkald-Attempt: 3\n");
+    skald_message message = {0};
+    assert_ok(read_list(&message, &list), &error);
+    message_equal(&message, &command);
+    assert_int_equal(message.kind, SKALD_KIND_COMMAND);
+
+    command.kind = SKALD_KIND_REPLY;
+    command.control = "Skald-Outcome: refused\nSkald-Reason: sold out\nX-Mine: no\nSkald-Pos: 7\n";
+    list = written(&command);
+    assert_ok(read_list(&message, &list), &error);
+    assert_int_equal(message.kind, SKALD_KIND_REPLY);
+    assert_string_equal(message.control, "Skald-Outcome: refused\nSkald-Reason: sold out\n");
+    assert_int_equal(message.position, command.position);
+}
+
+static void test_a_kind_that_is_none_is_malformed(void **state)
+{
+    (void)state;
+    const skald_header_view bad[][2] = {
+        {{"Skald-Kind", "command"}, {"X", "y"}},
+        {{"Skald-To", "stock"}, {"X", "y"}},
+        {{"Skald-Kind", "question"}, {"Skald-To", "stock"}},
+        {{"Skald-Kind", "reply"}, {"Skald-To", "a.b"}},
+        {{"Skald-Kind", "reply"}, {"Skald-To", "*"}},
+    };
+    skald_message message = {0};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_status(skald_cloudevents_read(&message, bad[i], 2, &arena, &error), SKALD_MALFORMED,
+                      &error);
+    const skald_header_view forged[] = {{"Skald-Kind", "reply"},
+                                        {"Skald-To", "stock"},
+                                        {"Skald-Reason", "a%0ASkald-Outcome: done"}};
+    assert_status(skald_cloudevents_read(&message, forged, 3, &arena, &error), SKALD_MALFORMED,
+                  &error);
+    assert_contains(error.text, "Skald-Reason");
+}
+
+static void test_control_is_written_as_lines_that_cannot_be_broken(void **state)
+{
+    (void)state;
+    const skald_control control = {.operation = "o/a/run.1",
+                                   .attempt = 2,
+                                   .outcome = "failed",
+                                   .reason = " no\nSkald-Outcome: done\xC2\x85\xFF \xC3\xA4 "};
+    const char *lines = skald_control_write(&control, &arena);
+    assert_string_equal(lines, "Skald-Operation: o/a/run.1\nSkald-Attempt: 2\n"
+                               "Skald-Outcome: failed\n"
+                               "Skald-Reason: no Skald-Outcome: done   \xC3\xA4\n");
+    assert_string_equal(skald_control_find(lines, SKALD_CONTROL_OUTCOME, &arena), "failed");
+    assert_null(skald_control_find(lines, SKALD_CONTROL_UNDOES, &arena));
+    assert_null(skald_control_find(NULL, SKALD_CONTROL_UNDOES, &arena));
+    char long_text[4000];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    memcpy(long_text + SKALD_CONTROL_VALUE_SIZE_MAX - 1, "\xC3\xA4", 2);
+    const skald_control longer = {.reason = long_text};
+    lines = skald_control_write(&longer, &arena);
+    assert_int_equal(strlen(skald_control_find(lines, SKALD_CONTROL_REASON, &arena)),
+                     SKALD_CONTROL_VALUE_SIZE_MAX - 1);
 }
 
 static void test_what_is_absent_is_left_out_and_read_as_absent(void **state)
@@ -476,6 +552,9 @@ int main(void)
         cmocka_unit_test(test_largest_position_is_read),
         cmocka_unit_test(test_previous_must_lie_before_the_position),
         cmocka_unit_test(test_duplicates_of_single_headers_are_malformed),
+        cmocka_unit_test(test_a_command_is_read_back_with_its_addressee_and_control),
+        cmocka_unit_test(test_a_kind_that_is_none_is_malformed),
+        cmocka_unit_test(test_control_is_written_as_lines_that_cannot_be_broken),
         cmocka_unit_test(test_too_many_bytes_of_own_headers_are_malformed),
         cmocka_unit_test(test_headers_written_by_hand_cannot_forge_others),
         cmocka_unit_test(test_first_failure_of_the_sink_ends_the_writing),

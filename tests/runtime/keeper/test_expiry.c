@@ -122,6 +122,45 @@ static void test_thousands_of_ended_jobs_are_forgotten_at_once(void **state)
     keeper_stop(service);
 }
 
+/* A saga may sleep for weeks and undo then what was done: only what is surely over goes. */
+static void test_answers_to_commands_are_forgotten_when_nobody_can_ask_again(void **state)
+{
+    (void)state;
+    const char *database = prepared();
+    database_run(
+        database,
+        "INSERT INTO skald.fence (key, state, outcome) VALUES ('a/hold/run.1', 'done', 'done'),"
+        " ('b/hold/run.1', 'refused', 'refused'), ('c/hold/run.1', 'undone', 'done'),"
+        " ('d/hold/run.1', 'barred', 'refused'), ('e/hold/run.1', 'later', NULL),"
+        " ('f/hold/run.1', 'failed', NULL), ('own-open/hold/run.1', 'done', 'done'),"
+        " ('own-over/hold/run.1', 'done', 'done');"
+        "INSERT INTO skald.fence (key, state, outcome) SELECT i || '/many/run.1', 'refused',"
+        " 'refused' FROM generate_series(1, 2500) AS i;"
+        "INSERT INTO skald.saga (id, partition, definition, version, fingerprint, state, "
+        "state_type,"
+        " root, phase, ended_at) VALUES"
+        " ('own-open', 0, 'd', 1, 1, '', 't', 'own-open', 'running', NULL),"
+        " ('own-over', 0, 'd', 1, 1, '', 't', 'own-over', 'completed', skald.now())");
+    skald_service *service = started(database);
+    keeper_clock_set(database, "2026-05-15 11:00+00");
+    keeper_turn_await(database);
+    assert_int_equal(database_integer(database, "SELECT count(*) FROM skald.fence"), 2508);
+    keeper_clock_set(database, "2026-05-15 13:00+00");
+    WAIT_UNTIL(strcmp(database_text(database, "SELECT string_agg(split_part(key, '/', 1), ' '"
+                                              " ORDER BY key) FROM skald.fence"),
+                      "a e f own-open") == 0);
+    database_run(database, "UPDATE skald.saga SET phase = 'completed', ended_at = skald.now()");
+    keeper_clock_set(database, "2026-06-15 12:00+00");
+    WAIT_UNTIL(strcmp(database_text(database, "SELECT string_agg(split_part(key, '/', 1), ' '"
+                                              " ORDER BY key) FROM skald.fence"),
+                      "a e f") == 0);
+    keeper_clock_set(database, "2027-06-15 12:00+00");
+    WAIT_UNTIL(strcmp(database_text(database, "SELECT string_agg(split_part(key, '/', 1), ' '"
+                                              " ORDER BY key) FROM skald.fence"),
+                      "e") == 0);
+    keeper_stop(service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_the_next_job_of_its_key_has_its_turn_when_one_expires),
         cmocka_unit_test(test_what_ended_is_forgotten_after_its_time_with_its_attempts),
         cmocka_unit_test(test_thousands_of_ended_jobs_are_forgotten_at_once),
+        cmocka_unit_test(test_answers_to_commands_are_forgotten_when_nobody_can_ask_again),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
 }

@@ -75,6 +75,32 @@ static void test_every_setting_that_breaks_a_promise_is_refused_by_name(void **s
     skald_nats_close(nats);
 }
 
+/* As they were made before there were commands. */
+static void test_a_stream_of_events_only_is_widened_and_keeps_what_it_has(void **state)
+{
+    (void)state;
+    skald_error error;
+    skald_stream_state found = {0};
+    skald_nats *nats = stream_connect();
+    stream_make(nats, "narrow",
+                "{\"name\":\"narrow\",\"subjects\":[\"narrow.event.>\"],\"storage\":\"file\","
+                "\"retention\":\"limits\",\"discard\":\"new\",\"deny_delete\":true,"
+                "\"allow_direct\":true,\"duplicate_window\":100000000,\"max_bytes\":1000000,"
+                "\"description\":\"Skald narrow partitions=16\"}");
+    stream_intrude(nats, "narrow.event.00.T", "first");
+
+    assert_ok(skald_stream_ensure(nats, "narrow", 16, 0, &error), &error);
+    assert_ok(skald_stream_ensure(nats, "narrow", 16, 0, &error), &error);
+    stream_intrude(nats, "narrow.command.stock.00.T", "second");
+    stream_intrude(nats, "narrow.reply.stock.00.T", "third");
+
+    WAIT_UNTIL(skald_stream_look(&found, nats, "narrow", NULL) == SKALD_OK &&
+               found.last_sequence == 3);
+    assert_int_equal(found.message_count, 3);
+    assert_int_equal(found.partitions, 16);
+    skald_nats_close(nats);
+}
+
 static void test_what_is_not_there_is_said(void **state)
 {
     (void)state;
@@ -349,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_stream_is_made_once_and_then_found_as_it_was_made),
         cmocka_unit_test(test_every_setting_that_breaks_a_promise_is_refused_by_name),
+        cmocka_unit_test(test_a_stream_of_events_only_is_widened_and_keeps_what_it_has),
         cmocka_unit_test(test_what_is_not_there_is_said),
         cmocka_unit_test(test_a_position_is_found_over_holes_and_foreign_messages),
         cmocka_unit_test(test_a_position_is_found_without_direct_access),
