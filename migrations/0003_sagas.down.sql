@@ -19,4 +19,4 @@ DELETE FROM skald.job WHERE queue = '@sagas';
 DELETE FROM skald.queue WHERE name = '@sagas';
 DELETE FROM skald.position WHERE follower = '@sagas';
 DELETE FROM skald.follower WHERE name = '@sagas';
-ALTER TABLE skald.job DROP COLUMN operation, DROP COLUMN timeout_ms;
+ALTER TABLE skald.job DROP COLUMN operation, DROP COLUMN plan, DROP COLUMN timeout_ms;

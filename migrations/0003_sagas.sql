@@ -154,8 +154,10 @@ COMMENT ON TABLE skald.saga_lock_wait IS 'Sagas that wait for a lock, in the ord
 -- Activities of sagas are jobs of the queue "@sagas", one per attempt.
 ALTER TABLE skald.job
     ADD COLUMN operation   text,
+    ADD COLUMN plan        text,
     ADD COLUMN timeout_ms  bigint CHECK (timeout_ms > 0);
 COMMENT ON COLUMN skald.job.operation IS 'Of a saga''s activity: the key of the operation; its idempotency key.';
+COMMENT ON COLUMN skald.job.plan IS 'Of a saga''s activity: by which definition, and what it undoes.';
 COMMENT ON COLUMN skald.job.timeout_ms IS 'How long an attempt may take; NULL: as its queue says.';
 
 -- However such a job ends, its saga is told: by the transaction that ends it as done, and here when it

@@ -1,6 +1,7 @@
 /* What the machine decided, carried out in its order. Everything becomes a row, but for what user
  * code does in this very transaction. */
 #include "engine/inside.h"
+#include "event/control.h"
 #include "operation.h"
 #include "words.h"
 
@@ -61,7 +62,7 @@ static const char *unique_of(const act *a, const char *key, uint16_t attempt)
 }
 
 /* Which plan the step belongs to, and what it undoes. */
-static const char *job_control_write(const act *a, const skald_saga_action *action)
+static const char *job_plan_write(const act *a, const skald_saga_action *action)
 {
     const skald_turn_saga *saga = a->saga;
     const bool undo = action->operation.direction == SKALD_UNDO;
@@ -82,8 +83,8 @@ static skald_status run_activity(const act *a, const skald_saga_action *action, 
     skald_array *column = a->turn->activities.columns;
     const char *key = key_of(a, action->operation);
     const char *unique = key != NULL ? unique_of(a, key, action->attempt) : NULL;
-    const char *control = job_control_write(a, action);
-    if (unique == NULL || control == NULL)
+    const char *plan = job_plan_write(a, action);
+    if (unique == NULL || plan == NULL)
         return no_memory(a, error);
     char id[37];
     skald_uuid7(id);
@@ -104,7 +105,7 @@ static skald_status run_activity(const act *a, const skald_saga_action *action, 
     skald_array_text(column++, saga->correlation_id != NULL ? saga->correlation_id : saga->id);
     skald_array_text(column++, saga->traceparent);
     skald_array_text(column++, saga->tracestate);
-    skald_array_text(column++, control);
+    skald_array_text(column++, plan);
     return SKALD_OK;
 }
 
@@ -124,18 +125,14 @@ static skald_status abandon(const act *a, const skald_saga_action *action, skald
 
 static const char *control_write(const act *a, const skald_saga_action *action)
 {
-    const char *key = key_of(a, action->operation);
-    if (key == NULL)
-        return NULL;
-    if (action->operation.direction != SKALD_UNDO)
-        return skald_arena_format(&a->turn->memory, "Skald-Operation: %s\nSkald-Attempt: %u\n", key,
-                                  action->attempt);
-    const char *undoes = key_of(a, action->undoes);
-    return undoes == NULL
-               ? NULL
-               : skald_arena_format(&a->turn->memory,
-                                    "Skald-Operation: %s\nSkald-Undoes: %s\nSkald-Attempt: %u\n",
-                                    key, undoes, action->attempt);
+    const bool undo = action->operation.direction == SKALD_UNDO;
+    const skald_control control = {
+        .operation = key_of(a, action->operation),
+        .undoes = undo ? key_of(a, action->undoes) : NULL,
+        .attempt = action->attempt,
+    };
+    const bool whole = control.operation != NULL && (!undo || control.undoes != NULL);
+    return whole ? skald_control_write(&control, &a->turn->memory) : NULL;
 }
 
 /* The one place that makes a command out of a decision. */

@@ -37,11 +37,11 @@ bool skald_sagas_have_activities(const skald_sagas *sagas)
 
 /* --- finding -------------------------------------------------------------------------------- */
 
-/* The value of a line of the job's control, in the context's memory; "" when there is none. */
+/* The value of a line of the job's plan, in the context's memory; "" when there is none. */
 static const char *line_find(skald_run *run, const char *name)
 {
-    const char *control = run->item->message.control;
-    const char *at = control != NULL ? strstr(control, name) : NULL;
+    const char *plan = run->item->message.control;
+    const char *at = plan != NULL ? strstr(plan, name) : NULL;
     if (at == NULL)
         return "";
     at += strlen(name);

@@ -8,7 +8,7 @@
 
 enum { SKALD_LOCK_NAME_SIZE = 256 };
 
-/* Lines of skald.job.control of an activity's job. */
+/* Lines of skald.job.plan of an activity's job. */
 #define SKALD_STEP_DEFINITION "Skald-Definition: "
 #define SKALD_STEP_VERSION "Skald-Version: "
 #define SKALD_STEP_FINGERPRINT "Skald-Fingerprint: "

@@ -1,4 +1,5 @@
 /* What a service writes down about its sagas at its start, and what it refuses to start with. */
+#include "definitions/describe.h"
 #include "engine/engine.h"
 #include "engine/inside.h"
 
@@ -15,22 +16,34 @@ static skald_status duty_register(skald_hub *hub, skald_pg *pg, skald_error *err
                        SKALD_SAGAS_NAME, hub->name, hub->partitions);
 }
 
+/* One that cannot be described runs all the same; people see less of it. */
+static skald_bytes description_of(const skald_saga_kind *kind, skald_arena *arena)
+{
+    skald_bytes description = {0};
+    (void)skald_definition_describe(kind->definition, kind->options.state->name, arena,
+                                    &description, NULL);
+    return description.data != NULL ? description : (skald_bytes){"", 0};
+}
+
 /* Two plans under one name and version would be taken for each other by people. */
 static skald_status definition_register(const skald_saga_kind *kind, skald_pg *pg,
                                         skald_error *error)
 {
     skald_rows *rows = NULL;
+    skald_arena arena = {0};
+    const skald_bytes description = description_of(kind, &arena);
     skald_status status = skald_pg_do(
         pg, &rows, error,
-        "INSERT INTO skald.saga_definition AS d (name, version, fingerprint, state_type)"
-        " VALUES ($1, $2, $3, $4) ON CONFLICT (name, version) DO UPDATE"
+        "INSERT INTO skald.saga_definition AS d (name, version, fingerprint, state_type,"
+        " description) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name, version) DO UPDATE"
         " SET seen_at = clock_timestamp(), fingerprint = excluded.fingerprint,"
-        " state_type = excluded.state_type"
+        " state_type = excluded.state_type, description = excluded.description"
         " WHERE d.fingerprint = excluded.fingerprint OR NOT EXISTS (SELECT FROM skald.saga AS s"
         "  WHERE s.definition = d.name AND s.version = d.version AND s.ended_at IS NULL)"
         " RETURNING 1",
         kind->definition->name, kind->definition->version, (int64_t)kind->plan.fingerprint,
-        kind->options.state->name);
+        kind->options.state->name, skald_bytea(description.data, description.size));
+    skald_arena_done(&arena);
     if (status == SKALD_OK && skald_rows_count(rows) == 0 &&
         kind->options.gone == SKALD_GONE_REFUSES)
         status =
@@ -103,4 +116,33 @@ skald_status skald_engine_register(skald_hub *hub, skald_pg *pg, skald_error *er
          kind = kind->next)
         status = definition_register(kind, pg, error);
     return status;
+}
+
+/* --- crashes ---------------------------------------------------------------------------------- */
+
+enum { CRASHES_MAX = 3 };
+
+skald_status skald_engine_crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
+{
+    char raw[SKALD_REASON_SIZE];
+    char reason[SKALD_REASON_SIZE];
+    snprintf(raw, sizeof raw, "step \"%s\" ended its process, %d, %s%s", crash->work.code,
+             (int)crash->pid, crash->timed_out ? "which was past its time, by " : "by ",
+             crash->signal);
+    skald_reason_clean(reason, raw);
+    return skald_pg_do(
+        pg, NULL, error,
+        "WITH crashed AS (UPDATE skald.saga AS s SET crashes = s.crashes + $2::boolean::integer,"
+        " turns = s.turns + 1, reason = $3, changed_at = skald.now(),"
+        " blocked = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN $3 || ', '"
+        "  || s.crashes + 1 || ' times: mend it and ask for retry' ELSE s.blocked END,"
+        " future = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN 'blocked'"
+        "  ELSE s.future END,"
+        " due_at = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN 'infinity'"
+        "  ELSE s.due_at END"
+        " WHERE s.id = $1 AND s.blocked IS NULL RETURNING s.id, s.turns, s.blocked)"
+        " INSERT INTO skald.saga_history (saga, number, at, lines)"
+        " SELECT id, turns, skald.now(), '             crashed: ' || $3"
+        "  || coalesce(E'\\n             blocked: ' || blocked, '') FROM crashed",
+        crash->work.saga, crash->sure, reason, (int64_t)CRASHES_MAX);
 }

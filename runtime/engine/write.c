@@ -266,12 +266,12 @@ skald_status skald_turn_write(skald_turn *turn, skald_turn_saga *saga, skald_err
     " begins_at, due_at, published_at, source, content_type)"                                      \
     " SELECT '" SKALD_SAGAS_NAME "', 'waiting', a.id, a.partition, a.type, a.key, a.body,"         \
     " a.unique_key, a.operation, a.verify <> 0, a.timeout_ms, a.attempts, a.correlation_id,"       \
-    " a.traceparent, a.tracestate, a.control, n.now, n.now, n.now, $15::text,"                     \
+    " a.traceparent, a.tracestate, a.plan, n.now, n.now, n.now, $15::text,"                        \
     " 'application/protobuf'"                                                                      \
     " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS a(id, "          \
     "partition,"                                                                                   \
     " type, key, body, unique_key, operation, verify, timeout_ms, attempts, correlation_id,"       \
-    " traceparent, tracestate, control) CROSS JOIN (SELECT skald.now() AS now) AS n"               \
+    " traceparent, tracestate, plan) CROSS JOIN (SELECT skald.now() AS now) AS n"                  \
     " ON CONFLICT (queue, unique_key) WHERE unique_key IS NOT NULL"                                \
     " AND state IN ('waiting', 'running') DO NOTHING"
 

@@ -67,13 +67,14 @@ enum {
 #define CLAIM_COLUMNS                                                                              \
     "j.id, j.state = 'expired', j.starts, j.attempts, j.crashes, j.maybe_done," CLAIM_SUSPECT      \
     " (extract(epoch FROM skald.now() - j.first_failed_at) * 1000)::bigint," CLAIM_EARLY(          \
-        "count(*)") CLAIM_EARLY("(extract(epoch FROM skald.now() - min(a.ended_at)) * "            \
-                                "1000)::bigint") " j.partition, j.published_at, j.body, "          \
-                                                 "j.message_id, j.source, j.type, j.key,"          \
-                                                 " j.content_type, j.correlation_id, "             \
-                                                 "j.causation_id, j.traceparent, j.tracestate, "   \
-                                                 "j.headers, j.addressee, j.control, "             \
-                                                 "j.operation, least(j.timeout_ms, 604800000)"
+        "count(*)")                                                                                \
+        CLAIM_EARLY("(extract(epoch FROM skald.now() - min(a.ended_at)) * "                        \
+                    "1000)::bigint") " j.partition, j.published_at, j.body, "                      \
+                                     "j.message_id, j.source, j.type, j.key,"                      \
+                                     " j.content_type, j.correlation_id, "                         \
+                                     "j.causation_id, j.traceparent, j.tracestate, "               \
+                                     "j.headers, j.addressee, coalesce(j.plan, j.control), "       \
+                                     "j.operation, least(j.timeout_ms, 604800000)"
 
 enum {
     COLUMN_PARTITION = 10,

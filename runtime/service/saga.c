@@ -7,6 +7,7 @@
 #include "pg/guest.h"
 #include "service/service_inside.h"
 
+#include <skald/participant.h>
 #include <skald/partition.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,13 +79,32 @@ static skald_status orchestrate(skald_service *service, const skald_definition *
                          : skald_saga_kind_add(sagas, definition, options, error);
 }
 
+/* Whoever gets commands answers them in its own stream. */
+static skald_status participants_follow(skald_service *service, skald_error *error)
+{
+    const skald_plan *plan = &service->sagas->kinds->plan;
+    skald_status status = SKALD_OK;
+    for (uint8_t i = 0; i < plan->step_count && status == SKALD_OK; i++) {
+        const skald_step *step = plan->steps[i].step;
+        if (step->run.participant != NULL)
+            status = skald_follow_replies(service, step->run.participant);
+        if (step->undo.participant != NULL && status == SKALD_OK)
+            status = skald_follow_replies(service, step->undo.participant);
+    }
+    if (status != SKALD_OK)
+        *error = service->mistake;
+    return status;
+}
+
 skald_status skald_orchestrate(skald_service *service, const skald_definition *definition,
                                const skald_saga_options *options)
 {
     if (service == NULL)
         return SKALD_INVALID;
     skald_error error = {0};
-    const skald_status status = orchestrate(service, definition, options, &error);
+    skald_status status = orchestrate(service, definition, options, &error);
+    if (status == SKALD_OK)
+        status = participants_follow(service, &error);
     return status == SKALD_OK ? SKALD_OK : skald_mistake_keep(service, &error);
 }
 

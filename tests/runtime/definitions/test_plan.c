@@ -245,8 +245,7 @@ static void test_a_moved_saga_goes_on_in_the_new_program(void **state)
     WAIT_UNTIL(database_integer(database, "SELECT count(*) FROM skald.saga WHERE future ="
                                           " 'message'") == 1);
     keeper_stop(service);
-    database_run(database, "DELETE FROM skald.saga_definition");
-    saga_define(database, &old_wait);
+    says(database, 0, "saga show s-1", "\nwait     waiting ");
     plan_prints(database, &new_wait, "--apply", 0);
     service = program_of(database, &new_wait);
     keeper_start(service);

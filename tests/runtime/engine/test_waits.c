@@ -29,10 +29,11 @@ static const skald_definition brief = {
 
 static const skald_step late_steps[] = {
     {.name = "a", .run.local = voyage_local, .undo.local = voyage_local},
-    {.name = "tide", .run = {.wait_for = "tide", .timeout_ms = 3600 * 1000}},
+    {.name = "tide",
+     .run = {.wait_for = "tide", .timeout_ms = 40, .on_timeout = SKALD_TIMEOUT_RETRIES}},
 };
 static const skald_definition late = {
-    .name = "late", .version = 1, .deadline_ms = 50, .steps = SKALD_STEPS(late_steps)};
+    .name = "late", .version = 1, .deadline_ms = 150, .steps = SKALD_STEPS(late_steps)};
 
 static const skald_definition *const all[] = {&tide, &brief, &late, NULL};
 
