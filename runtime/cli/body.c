@@ -91,7 +91,6 @@ static void print_message(cli_session *session, const ProtobufCMessage *message)
     skald_json json = {.out = open_memstream(&text, &size), .pretty = true, .depth = 1};
     if (json.out == NULL)
         return;
-    fputs("  ", json.out);
     skald_json_print(&json, message, true);
     fclose(json.out);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))

@@ -14,6 +14,18 @@ const skald_command *const skald_commands[] = {
     &skald_command_migrate_up,
     &skald_command_migrate_status,
     &skald_command_migrate_sql,
+    &skald_command_saga_list,
+    &skald_command_saga_show,
+    &skald_command_saga_history,
+    &skald_command_saga_graph,
+    &skald_command_saga_retry,
+    &skald_command_saga_skip,
+    &skald_command_saga_resolve,
+    &skald_command_saga_compensate,
+    &skald_command_saga_cancel,
+    &skald_command_saga_tasks,
+    &skald_command_saga_debts,
+    &skald_command_saga_definitions,
     &skald_command_job_list,
     &skald_command_job_show,
     &skald_command_job_replay,
@@ -144,9 +156,9 @@ static bool print_below(const char *word)
 int skald_command_unknown(int argc, char **argv)
 {
     /* First words of names that are no commands themselves, then all names. */
-    const char *names[NAMES_MAX] = {"migrate",  "job",       "dead",  "queue",
+    const char *names[NAMES_MAX] = {"migrate",  "saga",      "job",   "dead",   "queue",
                                     "schedule", "operation", "audit", "suspect"};
-    size_t count = 8;
+    size_t count = 9;
     char typed[NAME_SIZE];
     for (size_t i = 0; skald_commands[i] != NULL; i++) {
         assert(count < NAMES_MAX - 1);

@@ -1,9 +1,8 @@
-/* Replaying and discarding many dead jobs: a filter, a preview, a frozen set, one durable
- * operation that the service's keeper works off. */
+/* Replaying and discarding many dead jobs. */
 #ifndef SKALD_CLI_DEAD_BULK_H
 #define SKALD_CLI_DEAD_BULK_H
 
-#include "cli/session.h"
+#include "cli/bulk.h"
 
 typedef struct dead_bulk_options {
     session_options session;
@@ -15,12 +14,8 @@ typedef struct dead_bulk_options {
     const char *sqlstate;
     const char *since;
     const char *until;
-    const char *rate;
-    const char *set;
+    bulk_options bulk;
     bool all;
-    bool dry_run;
-    bool yes;
-    bool wait;
 } dead_bulk_options;
 
 extern const skald_command_option dead_bulk_options_table[];

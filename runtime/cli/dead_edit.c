@@ -1,16 +1,8 @@
 /* skald dead edit */
-#include "cli/body.h"
-#include "cli/editor.h"
 #include "cli/job_find.h"
+#include "cli/json_edit.h"
 
-#include "codec/encode.h"
-#include "codec/make.h"
-#include "json/parse.h"
-#include "json/print.h"
-
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct dead_edit_options {
     session_options session;
@@ -25,8 +17,7 @@ typedef struct body_edit {
     const dead_edit_options *options;
     int64_t job;
     cli_body body;
-    const char *json; /* of the body as it is */
-    skald_bytes changed;
+    json_edit edited;
 } body_edit;
 
 /* --- the body as it is --------------------------------------------------------------------- */
@@ -44,101 +35,6 @@ static bool job_load(body_edit *edit)
     if (name == NULL && !skald_rows_null(rows, 0, 1))
         name = skald_arena_text_sized(&session->arena, type.data, type.size);
     return body_load(session, &edit->body, name, NULL, skald_rows_bytes(rows, 0, 0));
-}
-
-/* What cannot be decoded begins as an empty message: a person may know what was meant. */
-static int json_make(body_edit *edit)
-{
-    cli_session *session = &edit->session;
-    char *text = NULL;
-    size_t size = 0;
-    if (edit->body.descriptor == NULL)
-        return session_refuse(session, EX_DATAERR, "job %lld cannot be edited as JSON: %s",
-                              (long long)edit->job, edit->body.trouble);
-    if (edit->body.message == NULL)
-        fprintf(stderr, "Its body cannot be decoded, so this begins empty: %s\n",
-                edit->body.trouble);
-    const ProtobufCMessage *message = edit->body.message != NULL
-                                          ? edit->body.message
-                                          : skald_make(edit->body.descriptor, &session->arena);
-    skald_json json = {.out = open_memstream(&text, &size), .pretty = true};
-    if (json.out == NULL || message == NULL)
-        return session_refuse(session, EX_OSERR, "no memory for the body");
-    skald_json_print(&json, message, true);
-    skald_json_end(&json);
-    fclose(json.out);
-    edit->json = skald_arena_text(&session->arena, text);
-    free(text);
-    return EX_OK;
-}
-
-/* --- the body as it shall be --------------------------------------------------------------- */
-
-static int take(body_edit *edit, const char *text, size_t size)
-{
-    cli_session *session = &edit->session;
-    ProtobufCMessage *message = NULL;
-    skald_status status = skald_json_parse(&message, edit->body.descriptor, text, size,
-                                           &session->arena, &session->error);
-    if (status == SKALD_OK)
-        status = skald_encode(&edit->changed, message, &session->arena, &session->error);
-    if (status == SKALD_OK)
-        return EX_OK;
-    session_fail(session);
-    return EX_DATAERR;
-}
-
-static bool edit_again(void)
-{
-    char answer[16] = "";
-    if (isatty(STDIN_FILENO) != 1)
-        return false;
-    fputs("Edit again? [Y/n] ", stderr);
-    return fgets(answer, sizeof answer, stdin) != NULL && *answer != 'n' && *answer != 'N';
-}
-
-/* A mistake costs nobody what was typed: it can be mended, and otherwise the file stays. */
-static int edit_by_hand(body_edit *edit, const editor_file *file)
-{
-    cli_session *session = &edit->session;
-    for (;;) {
-        const char *text = NULL;
-        size_t size = 0;
-        int exit_code = editor_run(session, file);
-        if (exit_code == EX_OK)
-            exit_code = editor_read(session, file->path, &text, &size);
-        if (exit_code != EX_OK)
-            return exit_code;
-        if (strcmp(text, edit->json) == 0)
-            return session_refuse(session, SKALD_EXIT_NO, "it was not changed, nothing is done");
-        exit_code = take(edit, text, size);
-        if (exit_code != EX_DATAERR)
-            return exit_code;
-        if (!edit_again())
-            return session_refuse(session, EX_DATAERR,
-                                  "nothing was changed; what you wrote is in %s", file->path);
-    }
-}
-
-static int by_editor(body_edit *edit)
-{
-    editor_file file;
-    char name[40];
-    snprintf(name, sizeof name, "job-%lld.json", (long long)edit->job);
-    int exit_code = editor_begin(&edit->session, &file, name, edit->json);
-    if (exit_code == EX_OK)
-        exit_code = edit_by_hand(edit, &file);
-    if (exit_code != EX_DATAERR)
-        editor_end(&file);
-    return exit_code;
-}
-
-static int by_file(body_edit *edit)
-{
-    const char *text = NULL;
-    size_t size = 0;
-    const int exit_code = editor_read(&edit->session, edit->options->file, &text, &size);
-    return exit_code == EX_OK ? take(edit, text, size) : exit_code;
 }
 
 /* --- the new job --------------------------------------------------------------------------- */
@@ -175,7 +71,8 @@ static int replace(body_edit *edit)
     const skald_rows *rows = session_query(
         session, "SELECT skald.job_edit($1, $2, $3, $4, $5, $6, $7)", edit->job, (const char *)id,
         edit->options->type, edit->options->key,
-        skald_bytea(edit->changed.data != NULL ? edit->changed.data : "", edit->changed.size),
+        skald_bytea(edit->edited.changed.data != NULL ? edit->edited.changed.data : "",
+                    edit->edited.changed.size),
         session->actor, session->reason);
     if (rows == NULL)
         return session_fail(session);
@@ -183,21 +80,32 @@ static int replace(body_edit *edit)
     return strcmp(answer, "ok") == 0 ? print_result(edit, id) : session_refused(session, answer);
 }
 
+static int change(body_edit *edit)
+{
+    cli_session *session = &edit->session;
+    edit->edited = (json_edit){
+        .body = &edit->body,
+        .what = skald_arena_format(&session->arena, "job %lld", (long long)edit->job),
+        .name = skald_arena_format(&session->arena, "job-%lld.json", (long long)edit->job),
+    };
+    int exit_code = json_edit_begin(session, &edit->edited);
+    if (exit_code == EX_OK && edit->options->print) {
+        fputs(edit->edited.json, stdout);
+        return EX_OK;
+    }
+    if (exit_code == EX_OK)
+        exit_code = edit->options->file != NULL
+                        ? json_edit_by_file(session, &edit->edited, edit->options->file)
+                        : json_edit_by_editor(session, &edit->edited);
+    return exit_code == EX_OK ? replace(edit) : exit_code;
+}
+
 static int edit_job(body_edit *edit, const char *word)
 {
     int exit_code = EX_OK;
     if (!job_find(&edit->session, word, &edit->job, &exit_code))
         return exit_code;
-    if (!job_load(edit))
-        return session_fail(&edit->session);
-    exit_code = json_make(edit);
-    if (exit_code == EX_OK && edit->options->print) {
-        fputs(edit->json, stdout);
-        return EX_OK;
-    }
-    if (exit_code == EX_OK)
-        exit_code = edit->options->file != NULL ? by_file(edit) : by_editor(edit);
-    return exit_code == EX_OK ? replace(edit) : exit_code;
+    return job_load(edit) ? change(edit) : session_fail(&edit->session);
 }
 
 static int run(const void *options, int argc, char **argv)

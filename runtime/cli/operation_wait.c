@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum { LOOK_MS = 200, LINE_MS = 5000 };
-enum { ID, ACTION, STATE, TOTAL, SUCCEEDED, REFUSED };
+enum { ID, ACTION, STATE, TOTAL, SUCCEEDED, REFUSED, OBJECT = 14 };
 
 const listing_column operation_columns[] = {
     {"id", "ID", LISTING_ID},
@@ -26,6 +26,8 @@ const listing_column operation_columns[] = {
     {"created_at", "BEGUN", LISTING_TIME},
     {"moved_at", NULL, LISTING_TIME},
     {"ended_at", "ENDED", LISTING_TIME},
+    {"object", "OF", LISTING_TEXT},
+    {"step", "STEP", LISTING_TEXT},
     {0},
 };
 
@@ -34,7 +36,7 @@ static const skald_rows *load(cli_session *session, int64_t operation)
     return session_query(session, OPERATION_SQL " WHERE id = $1", operation);
 }
 
-/* Jobs that were refused, the first few: why. */
+/* Jobs or sagas that were refused, the first few: why. */
 static const listing_column refused_columns[] = {
     {"job", "JOB", LISTING_ID},
     {"result", "WHY", LISTING_TEXT},
@@ -42,14 +44,29 @@ static const listing_column refused_columns[] = {
     {0},
 };
 
-static const skald_rows *refused_load(cli_session *session, int64_t operation)
+static const listing_column refused_saga_columns[] = {
+    {"saga", "SAGA", LISTING_TEXT},
+    {"result", "WHY", LISTING_TEXT},
+    {"done_at", NULL, LISTING_TIME},
+    {0},
+};
+
+static bool is_of_sagas(const skald_rows *row)
 {
-    return session_query(
-        session,
-        "SELECT job, result, " SQL_TIME(
-            "done_at") " FROM skald.operation_item"
-                       " WHERE operation = $1 AND result <> 'ok' ORDER BY job LIMIT 50",
-        operation);
+    return skald_rows_count(row) > 0 && strcmp(skald_rows_text(row, 0, OBJECT), "saga") == 0;
+}
+
+/* clang-format off */
+#define REFUSED_SQL(object, table) \
+    "SELECT " object ", result, " SQL_TIME("done_at") " FROM " table \
+    " WHERE operation = $1 AND result <> 'ok' ORDER BY " object " LIMIT 50"
+/* clang-format on */
+
+static const skald_rows *refused_load(cli_session *session, int64_t operation, bool of_sagas)
+{
+    const char *sql = of_sagas ? REFUSED_SQL("saga", "skald.operation_saga")
+                               : REFUSED_SQL("job", "skald.operation_item");
+    return session_query(session, sql, operation);
 }
 
 static void print_lines(cli_session *session, const skald_rows *row, const skald_rows *refused)
@@ -60,7 +77,8 @@ static void print_lines(cli_session *session, const skald_rows *row, const skald
     listing_fields(session, operation_columns, row, 0, TOTAL);
     if (skald_rows_count(refused) > 0) {
         puts("\nRefused, the first 50");
-        listing_print(session, refused_columns, refused, "");
+        listing_print(session, is_of_sagas(row) ? refused_saga_columns : refused_columns, refused,
+                      "");
     }
     if (strcmp(skald_rows_text(row, 0, STATE), "running") == 0)
         printf("\nNext:      skald operation stop %s --reason TEXT\n", skald_rows_text(row, 0, ID));
@@ -69,8 +87,11 @@ static void print_lines(cli_session *session, const skald_rows *row, const skald
 int operation_print(cli_session *session, int64_t operation)
 {
     const skald_rows *row = load(session, operation);
-    const skald_rows *refused = refused_load(session, operation);
-    if (row == NULL || refused == NULL)
+    if (row == NULL)
+        return session_fail(session);
+    const bool of_sagas = is_of_sagas(row);
+    const skald_rows *refused = refused_load(session, operation, of_sagas);
+    if (refused == NULL)
         return session_fail(session);
     if (skald_rows_count(row) == 0)
         return session_refuse(session, SKALD_EXIT_NO, "there is no operation %lld",
@@ -81,8 +102,8 @@ int operation_print(cli_session *session, int64_t operation)
     }
     skald_json_open(&session->out, '{');
     listing_members(session, operation_columns, row, 0);
-    skald_json_name(&session->out, "refused_jobs");
-    listing_array(session, refused_columns, refused);
+    skald_json_name(&session->out, of_sagas ? "refused_sagas" : "refused_jobs");
+    listing_array(session, of_sagas ? refused_saga_columns : refused_columns, refused);
     skald_json_close(&session->out, '}');
     skald_json_end(&session->out);
     return EX_OK;
@@ -96,7 +117,7 @@ static void say_progress(const skald_rows *row, bool terminal)
         skald_rows_integer(row, 0, SUCCEEDED) + skald_rows_integer(row, 0, REFUSED);
     const long long total = skald_rows_integer(row, 0, TOTAL);
     if (terminal)
-        fprintf(stderr, "\r%lld of %lld jobs ", done, total);
+        fprintf(stderr, "\r%lld of %lld %ss ", done, total, skald_rows_text(row, 0, OBJECT));
     else
         fprintf(stderr, "operation=%s done=%lld total=%lld\n", skald_rows_text(row, 0, ID), done,
                 total);

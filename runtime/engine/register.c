@@ -1,4 +1,5 @@
 /* What a service writes down about its sagas at its start, and what it refuses to start with. */
+#include "definitions/describe.h"
 #include "engine/engine.h"
 #include "engine/inside.h"
 
@@ -15,22 +16,34 @@ static skald_status duty_register(skald_hub *hub, skald_pg *pg, skald_error *err
                        SKALD_SAGAS_NAME, hub->name, hub->partitions);
 }
 
+/* One that cannot be described runs all the same; people see less of it. */
+static skald_bytes description_of(const skald_saga_kind *kind, skald_arena *arena)
+{
+    skald_bytes description = {0};
+    (void)skald_definition_describe(kind->definition, kind->options.state->name, arena,
+                                    &description, NULL);
+    return description.data != NULL ? description : (skald_bytes){"", 0};
+}
+
 /* Two plans under one name and version would be taken for each other by people. */
 static skald_status definition_register(const skald_saga_kind *kind, skald_pg *pg,
                                         skald_error *error)
 {
     skald_rows *rows = NULL;
+    skald_arena arena = {0};
+    const skald_bytes description = description_of(kind, &arena);
     skald_status status = skald_pg_do(
         pg, &rows, error,
-        "INSERT INTO skald.saga_definition AS d (name, version, fingerprint, state_type)"
-        " VALUES ($1, $2, $3, $4) ON CONFLICT (name, version) DO UPDATE"
+        "INSERT INTO skald.saga_definition AS d (name, version, fingerprint, state_type,"
+        " description) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name, version) DO UPDATE"
         " SET seen_at = clock_timestamp(), fingerprint = excluded.fingerprint,"
-        " state_type = excluded.state_type"
+        " state_type = excluded.state_type, description = excluded.description"
         " WHERE d.fingerprint = excluded.fingerprint OR NOT EXISTS (SELECT FROM skald.saga AS s"
         "  WHERE s.definition = d.name AND s.version = d.version AND s.ended_at IS NULL)"
         " RETURNING 1",
         kind->definition->name, kind->definition->version, (int64_t)kind->plan.fingerprint,
-        kind->options.state->name);
+        kind->options.state->name, skald_bytea(description.data, description.size));
+    skald_arena_done(&arena);
     if (status == SKALD_OK && skald_rows_count(rows) == 0 &&
         kind->options.gone == SKALD_GONE_REFUSES)
         status =

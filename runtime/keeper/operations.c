@@ -1,7 +1,7 @@
-/* Bulk operations: each step locks the operation, works off its next few jobs at its rate, and
- * commits; whoever is the keeper then finds the rest. */
-#include "keeper/keeper_parts.h"
+/* Bulk operations: each step locks the operation, works off its next few jobs or sagas at its rate,
+ * and commits; whoever is the keeper then finds the rest. */
 #include "bucket.h"
+#include "keeper/keeper_parts.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -81,17 +81,19 @@ static skald_status step_work(step *of, skald_keeper *keeper, skald_error *error
 static void end_say(skald_keeper *keeper, const step *of)
 {
     skald_rows *rows = NULL;
-    if (skald_pg_do(keeper->pg, &rows, NULL,
-                    "SELECT action, succeeded, refused, actor FROM skald.operation WHERE id = $1"
-                    " AND state = 'done'",
-                    of->id) != SKALD_OK)
+    if (skald_pg_do(
+            keeper->pg, &rows, NULL,
+            "SELECT action, succeeded, refused, actor, object FROM skald.operation WHERE id = $1"
+            " AND state = 'done'",
+            of->id) != SKALD_OK)
         return;
     if (skald_rows_count(rows) > 0)
         skald_log_say(keeper->options.log, SKALD_LOG_INFO, "KEEPER-OPERATION-DONE",
-                      "operation %" PRId64 " of %s is done: %s of %" PRId64 " jobs, %" PRId64
+                      "operation %" PRId64 " of %s is done: %s of %" PRId64 " %ss, %" PRId64
                       " refused",
                       of->id, skald_rows_text(rows, 0, 3), skald_rows_text(rows, 0, 0),
-                      skald_rows_integer(rows, 0, 1), skald_rows_integer(rows, 0, 2));
+                      skald_rows_integer(rows, 0, 1), skald_rows_text(rows, 0, 4),
+                      skald_rows_integer(rows, 0, 2));
     skald_rows_free(rows);
 }
 

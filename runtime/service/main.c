@@ -1,5 +1,6 @@
 /* main() for a service: the few words it understands, signals, exit codes. Who supervises whom is
  * in supervisor/. */
+#include "service/plan.h"
 #include "service/service_inside.h"
 #include "supervisor/hand.h"
 #include "supervisor/supervisor.h"
@@ -77,7 +78,7 @@ static int usage(FILE *out, const char *program, int code)
 {
     fprintf(
         out,
-        "Usage: %s [run | --help | --version]\n"
+        "Usage: %s [run | plan [--apply] | --help | --version]\n"
         "\n"
         "Runs a Skald service until SIGTERM, SIGINT or SIGHUP, which drain it: messages in hand "
         "are\n"
@@ -85,6 +86,12 @@ static int usage(FILE *out, const char *program, int code)
         "over\n"
         "worker processes and replaces one that crashes, or whose handler takes too long; what it\n"
         "had in hand is tried alone, and is dead after it has ended three of them.\n"
+        "\n"
+        "plan, before a deployment, compares the sagas that run with the newest version of their\n"
+        "definitions in this program and changes nothing: which could go on with it, and why not\n"
+        "the others. It ends with 1 when there are such. With --apply it moves those that could,\n"
+        "while no program of the old version runs; --rename OLD=NEW says what a step is called "
+        "now.\n"
         "\n"
         "Environment:\n"
         "  PGHOST, PGDATABASE, ...  the service's database, as for psql\n"
@@ -143,12 +150,27 @@ static int run(skald_service *service)
     return skald_supervise(&options, &code) ? serve(service) : code;
 }
 
+static int plan(skald_service *service, const char *program, int argc, char **argv)
+{
+    skald_error error = {0};
+    int code = EX_OK;
+    if (service == NULL || service->mistake.status != SKALD_OK)
+        return serve(service); /* which says what is wrong, and does no more */
+    const skald_status status = skald_plan_sagas(service, argc, argv, stdout, &code, &error);
+    if (status == SKALD_OK)
+        return code == EX_USAGE ? usage(stderr, program, code) : code;
+    fprintf(stderr, "%s: %s\n", service->name, error.text);
+    return exit_code(status);
+}
+
 int skald_main(skald_service *service, int argc, char **argv)
 {
     const char *program = argc > 0 ? argv[0] : "service";
     const char *word = argc > 1 ? argv[1] : "run";
     int code;
-    if (argc > 2)
+    if (strcmp(word, "plan") == 0)
+        code = plan(service, program, argc - 2, argv + 2);
+    else if (argc > 2)
         code = usage(stderr, program, EX_USAGE);
     else if (strcmp(word, "run") == 0)
         code = run(service);
