@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EXIT_CONFIG 78 /* sysexits: wrong configuration */
 
@@ -26,6 +27,19 @@ long setting_number(const char *name, long otherwise, long min, long max)
         exit(EXIT_CONFIG);
     }
     return number;
+}
+
+unsigned setting_choice(const char *name, const char *const choices[], unsigned count)
+{
+    const char *value = setting_text(name, choices[0]);
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(value, choices[i]) == 0)
+            return i;
+    fprintf(stderr, "%s=%s: must be one of", name, value);
+    for (unsigned i = 0; i < count; i++)
+        fprintf(stderr, " %s", choices[i]);
+    fputc('\n', stderr);
+    exit(EXIT_CONFIG);
 }
 
 void setting_announce_port(const char *name, unsigned port)

@@ -9,6 +9,9 @@ const char *setting_text(const char *name, const char *otherwise);
 /* The same for a number in min..max. */
 long setting_number(const char *name, long otherwise, long min, long max);
 
+/* Which of the `count` words it is; 0, the first of them, when it is not set. */
+unsigned setting_choice(const char *name, const char *const choices[], unsigned count);
+
 /* Writes `port` into the file that this variable names, at once and whole, so that whoever started
  * us can read where we listen. Nothing to do when it is not set. */
 void setting_announce_port(const char *name, unsigned port);

@@ -12,6 +12,10 @@ bool audit_read(demo_books *out, const demo_shop *shop, const customer_order *or
                 size_t order_count);
 void audit_done(demo_books *books);
 
+/* How many orders somebody still has an eye on: sagas, or instances of the flow, that have not
+ * ended; -1 when that cannot be read. */
+int64_t audit_count_open(const demo_shop *shop);
+
 /* Falsifies one of the books, so that a person or a test can see the check fail. */
 bool audit_spoil(const demo_shop *shop, const char *what);
 

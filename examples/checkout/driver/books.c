@@ -11,13 +11,14 @@ typedef struct expectation {
     unsigned refusals;
     unsigned refunds;
     unsigned reservations;
+    unsigned shipments;
     unsigned mails;
 } expectation;
 
 static const expectation expectations[] = {
-    [ORDER_GOOD] = {STATE_CONFIRMED, 1, 0, 0, 1, 1},
-    [ORDER_REFUSED_CARD] = {STATE_PAYMENT_FAILED, 0, 1, 0, 0, 0},
-    [ORDER_OUT_OF_STOCK] = {STATE_CANCELLED, 1, 0, 1, 0, 0},
+    [ORDER_GOOD] = {STATE_CONFIRMED, 1, 0, 0, 1, 1, 1},
+    [ORDER_REFUSED_CARD] = {STATE_PAYMENT_FAILED, 0, 1, 0, 0, 0, 0},
+    [ORDER_OUT_OF_STOCK] = {STATE_CANCELLED, 1, 0, 1, 0, 0, 0},
 };
 
 static void compare(demo_verdict *verdict, int64_t found, int64_t expected)
@@ -45,6 +46,7 @@ static void compare_effects(demo_verdict *verdict, const book_order *order)
     compare(verdict, order->refusals, expected->refusals);
     compare(verdict, order->refunds, expected->refunds);
     compare(verdict, order->reservations, expected->reservations);
+    compare(verdict, order->shipments, expected->shipments);
     compare(verdict, order->mails, expected->mails);
 }
 
@@ -95,6 +97,13 @@ static bool analytics_agrees(const demo_books *books, const demo_verdict *verdic
            books->analytics_cancelled == (int64_t)verdict->cancelled;
 }
 
+static bool ways_agree(const book_ways *ways, const demo_verdict *verdict)
+{
+    return ways->well == (int64_t)verdict->confirmed &&
+           ways->badly == (int64_t)(verdict->cancelled + verdict->payment_failed) &&
+           ways->open == 0 && ways->owed == 0;
+}
+
 void books_check(const demo_books *books, demo_verdict *out)
 {
     *out = (demo_verdict){.money_ok = true};
@@ -113,12 +122,14 @@ void books_check(const demo_books *books, demo_verdict *out)
     out->stock_ok = stock_agrees(books);
     out->mail_ok = mail_agrees(books);
     out->analytics_ok = analytics_agrees(books, out);
+    out->ways_ok = !books->ways.watched || ways_agree(&books->ways, out);
 }
 
 bool verdict_is_good(const demo_verdict *verdict)
 {
     return verdict->wrong == 0 && verdict->lost == 0 && verdict->doubled == 0 &&
-           verdict->money_ok && verdict->stock_ok && verdict->mail_ok && verdict->analytics_ok;
+           verdict->money_ok && verdict->stock_ok && verdict->mail_ok && verdict->analytics_ok &&
+           verdict->ways_ok;
 }
 
 static int compare_ids(const void *left, const void *right)

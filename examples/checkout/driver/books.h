@@ -39,11 +39,22 @@ typedef struct book_order {
     unsigned refunds;
     unsigned reservations; /* "inventory" */
     int64_t reserved;
+    unsigned shipments;
     unsigned mails;        /* "email" */
     unsigned ledger_lines; /* the provider's ledger */
     int64_t charged_cents;
     int64_t refunded_cents;
 } book_order;
+
+/* How the orders went, as seen by whoever has an eye on each of them: sagas, in an orchestrated
+ * shop. */
+typedef struct book_ways {
+    bool watched;  /* somebody has */
+    int64_t well;  /* ended confirmed */
+    int64_t badly; /* ended otherwise */
+    int64_t open;
+    int64_t owed; /* undos that are owed */
+} book_ways;
 
 typedef struct demo_books {
     book_order *orders; /* sorted by id */
@@ -53,6 +64,7 @@ typedef struct demo_books {
     int64_t analytics_confirmed;
     int64_t analytics_confirmed_cents;
     int64_t analytics_cancelled;
+    book_ways ways;
     uint64_t strangers; /* rows and lines about orders that nobody placed */
 } demo_books;
 
@@ -69,6 +81,7 @@ typedef struct demo_verdict {
     bool stock_ok;
     bool mail_ok;
     bool analytics_ok;
+    bool ways_ok;
 } demo_verdict;
 
 void books_check(const demo_books *books, demo_verdict *out);

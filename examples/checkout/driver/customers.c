@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_MAX 25
+#define TRIES_MAX 150 /* half a minute, while the service is away */
 #define PAUSE_MS 200
 #define DOOR_LOOK_MS 5
 #define SECOND_CLICK_EVERY 20u /* this share of the customers clicks twice */

@@ -1,11 +1,12 @@
-/* The demo's story: open the shop, let customers in, close the e-mail service for a while, wait
- * until every order has ended, and compare the books. It runs inside `skald dev --`, which brings
- * the servers; the script "demo" puts the two together. */
+/* The demo's story: open the shop, let customers in, close the e-mail service for a while (or kill
+ * this and that), wait until every order has ended, and compare the books. It runs inside `skald
+ * dev --`, which brings the servers; the script "demo" puts the two together. */
 #include "common/clock.h"
 #include "common/database.h"
 #include "common/interrupt.h"
 #include "driver/audit.h"
 #include "driver/books.h"
+#include "driver/chaos.h"
 #include "driver/customers.h"
 #include "driver/options.h"
 #include "driver/report.h"
@@ -19,6 +20,7 @@
 #define LOOK_MS 10
 #define STUCK_MS_MAX 120000 /* without any progress */
 #define CHAIN_ORDERS_MAX 100u
+#define CHAIN_RATE 50 /* where the orders are spread over the chaos */
 
 typedef struct demo_run {
     demo_options options;
@@ -60,7 +62,8 @@ static bool measure_chain(demo_run *demo)
         return false;
     const customers_plan plan = {.port = demo->shop.chain_port,
                                  .order_count = count,
-                                 .rate = demo->options.rate,
+                                 .rate =
+                                     demo->options.chaos_s > 0 ? CHAIN_RATE : demo->options.rate,
                                  .seed = demo->options.seed,
                                  .only_good = true};
     demo->customers = customers_start(&plan);
@@ -76,6 +79,12 @@ static int64_t count_confirmed(const demo_run *demo)
 {
     return database_number(demo->shop.databases[SERVICE_ORDERS],
                            "SELECT count(*) FROM orders WHERE state = 'confirmed'");
+}
+
+static int64_t count_shipments(const demo_run *demo)
+{
+    return database_number(demo->shop.databases[SERVICE_INVENTORY],
+                           "SELECT count(*) FROM shipment");
 }
 
 static int64_t count_mails(const demo_run *demo)
@@ -152,7 +161,9 @@ static int64_t count_unfinished(const demo_run *demo)
         database_number(demo->shop.databases[SERVICE_ORDERS],
                         "SELECT count(*) FROM orders WHERE state IN ('confirmed', 'cancelled')");
     const int64_t unsent = count_confirmed(demo) - count_mails(demo);
-    return open + (to_tell > told ? to_tell - told : 0) + (unsent > 0 ? unsent : 0);
+    const int64_t unshipped = count_confirmed(demo) - count_shipments(demo);
+    return open + (to_tell > told ? to_tell - told : 0) + (unsent > 0 ? unsent : 0) +
+           (unshipped > 0 ? unshipped : 0) + audit_count_open(&demo->shop);
 }
 
 /* There is no deadline as long as anything moves. */
@@ -178,18 +189,36 @@ static bool wait_until_all_ended(demo_run *demo)
     return true;
 }
 
+static bool kill_services_for_a_while(demo_run *demo)
+{
+    const chaos_plan plan = {
+        .seconds = demo->options.chaos_s, .seed = demo->options.seed, .talk = demo->talk};
+    if (!chaos_reign(&demo->shop, &plan, &demo->report.kills))
+        return false;
+    fprintf(demo->talk, "services were killed %u times; now they are left alone\n",
+            demo->report.kills);
+    return true;
+}
+
+static bool make_trouble(demo_run *demo)
+{
+    return demo->options.chaos_s > 0 ? kill_services_for_a_while(demo)
+                                     : stop_email_for_a_while(demo);
+}
+
 static bool serve_customers(demo_run *demo)
 {
+    const unsigned count = demo->options.order_count;
     const customers_plan plan = {.port = demo->shop.orders_port,
-                                 .order_count = demo->options.order_count,
+                                 .order_count = count,
                                  .rate = demo->options.rate,
                                  .seed = demo->options.seed,
-                                 .hold_from = demo->options.order_count / 3 * 2};
+                                 .hold_from = demo->options.chaos_s > 0 ? 0 : count / 3 * 2};
     const double start = clock_now_ms();
     fprintf(demo->talk, "%u orders, %g in a second, seed %" PRIu64 "\n", plan.order_count,
             plan.rate, plan.seed);
     demo->customers = customers_start(&plan);
-    if (demo->customers == NULL || !stop_email_for_a_while(demo) ||
+    if (demo->customers == NULL || !make_trouble(demo) ||
         !wait_for_answers(demo, plan.order_count) || !wait_until_all_ended(demo))
         return false;
     demo->report.seconds = (clock_now_ms() - start) / 1e3;
@@ -220,6 +249,7 @@ static bool compare_books(demo_run *demo)
                               demo->options.order_count);
     if (good) {
         books_check(&books, &demo->report.verdict);
+        demo->report.ways = books.ways;
         demo->report.placed = (unsigned)books.order_count;
         demo->report.ended = measure_ends(&books);
     }
@@ -241,7 +271,8 @@ static bool run(demo_run *demo)
     if (!shop_init(&demo->shop, &demo->options) || !shop_prepare(&demo->shop) ||
         !measure_chain(demo))
         return false;
-    fprintf(demo->talk, "five services and a payment provider are started\n");
+    fprintf(demo->talk, "five services, %s, and a payment provider are started\n",
+            demo->options.orchestrated ? "orchestrated" : "choreographed");
     if (!shop_open(&demo->shop) || !serve_customers(demo) || !shop_close(&demo->shop) ||
         !compare_books(demo))
         return false;

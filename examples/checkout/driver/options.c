@@ -5,9 +5,13 @@
 
 #include <string.h>
 
+#define RATE 50
+
 static const char help[] =
     "examples/checkout/demo                       watch 300 orders flow through five services\n"
     "examples/checkout/demo --orders 5000 --rate 500\n"
+    "examples/checkout/demo --mode orchestrated   the same, led by a saga\n"
+    "examples/checkout/demo --mode orchestrated --chaos 120 --orders 3000\n"
     "examples/checkout/demo --json | tail -1      the figures for a program\n"
     "\n"
     "Starts a private PostgreSQL, nats-server, the five services of the checkout and a payment\n"
@@ -15,8 +19,16 @@ static const char help[] =
     "everybody has in their books. Exit code 0 only when all orders ended and the books agree.\n"
     "Nothing is left running and no other server is touched.\n"
     "\n"
+    "choreographed: each service follows the others' events, and nobody is in charge.\n"
+    "orchestrated: a saga of the service orders sends commands, the others answer, and what\n"
+    "was done is taken back in the reverse order when one of them refuses.\n"
+    "\n"
     "  --orders N               how many orders are placed (300)\n"
-    "  --rate R                 how many of them in a second (50)\n"
+    "  --rate R                 how many of them in a second (50; with --chaos, so that they "
+    "last)\n"
+    "  --mode MODE              choreographed (the default) or orchestrated\n"
+    "  --chaos SECONDS          instead of the outage of the e-mail service: orders, payments,\n"
+    "                           inventory and email are killed at random for so long\n"
     "  --seed S                 repeats the customers of an earlier run (random)\n"
     "  --provider-latency MS    how long the payment provider takes for a call (40)\n"
     "  --mail-latency MS        how long the mail server takes for a mail (20)\n"
@@ -29,6 +41,8 @@ static const char help[] =
 static const struct option known[] = {
     {"orders", required_argument, NULL, 'n'},
     {"rate", required_argument, NULL, 'r'},
+    {"mode", required_argument, NULL, 'o'},
+    {"chaos", required_argument, NULL, 'c'},
     {"seed", required_argument, NULL, 's'},
     {"provider-latency", required_argument, NULL, 'p'},
     {"mail-latency", required_argument, NULL, 'm'},
@@ -44,6 +58,12 @@ static bool is_spoilable(const char *what)
            strcmp(what, "analytics") == 0;
 }
 
+static bool read_mode(const char *mode, bool *orchestrated)
+{
+    *orchestrated = strcmp(mode, "orchestrated") == 0;
+    return *orchestrated || strcmp(mode, "choreographed") == 0;
+}
+
 static bool read_option(void *options, int option, const char *value)
 {
     demo_options *out = options;
@@ -52,6 +72,10 @@ static bool read_option(void *options, int option, const char *value)
         return option_unsigned(value, 3, 1000000, &out->order_count);
     case 'r':
         return option_number(value, 0.1, 1e5, &out->rate);
+    case 'o':
+        return read_mode(value, &out->orchestrated);
+    case 'c':
+        return option_unsigned(value, 1, 86400, &out->chaos_s);
     case 's':
         return option_seed(value, &out->seed);
     case 'p':
@@ -70,9 +94,12 @@ static bool read_option(void *options, int option, const char *value)
 bool options_read(demo_options *out, int argc, char **argv, int *code)
 {
     *out = (demo_options){.order_count = 300,
-                          .rate = 50,
                           .seed = option_random_seed(),
                           .provider_latency_ms = 40,
                           .mail_latency_ms = 20};
-    return options_parse(argc, argv, known, help, read_option, out, code);
+    if (!options_parse(argc, argv, known, help, read_option, out, code))
+        return false;
+    if (out->rate == 0)
+        out->rate = out->chaos_s > 0 ? (double)out->order_count / out->chaos_s : RATE;
+    return true;
 }

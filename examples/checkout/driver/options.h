@@ -8,6 +8,8 @@
 typedef struct demo_options {
     unsigned order_count;
     double rate; /* orders per second */
+    bool orchestrated;
+    unsigned chaos_s; /* how long services are killed; 0: not at all */
     uint64_t seed;
     long provider_latency_ms;
     long mail_latency_ms;

@@ -11,11 +11,16 @@ bool report_is_good(const demo_report *report)
            verdict_is_good(&report->verdict);
 }
 
+static const char *mode_of(const demo_report *report)
+{
+    return report->options->orchestrated ? "orchestrated" : "choreographed";
+}
+
 static void print_outcome(const demo_report *report, FILE *file)
 {
     const demo_verdict *v = &report->verdict;
-    fprintf(file, "  %u orders in %.1f s, seed %" PRIu64 "\n", report->placed, report->seconds,
-            report->options->seed);
+    fprintf(file, "  %u orders, %s, in %.1f s, seed %" PRIu64 "\n", report->placed, mode_of(report),
+            report->seconds, report->options->seed);
     fprintf(file, "    confirmed        %8" PRIu64 "\n", v->confirmed);
     fprintf(file, "    cancelled        %8" PRIu64 "   out of stock, money given back\n",
             v->cancelled);
@@ -51,6 +56,18 @@ static void print_books(const demo_report *report, FILE *file)
             figures_agrees(v->analytics_ok));
 }
 
+/* What whoever had an eye on each order says of them. */
+static void print_ways(const demo_report *report, FILE *file)
+{
+    const book_ways *w = &report->ways;
+    if (!w->watched)
+        return;
+    fprintf(file,
+            "    sagas            %s with the orders: %" PRId64 " completed, %" PRId64
+            " compensated,\n                     %" PRId64 " open, %" PRId64 " undos owed\n",
+            figures_agrees(report->verdict.ways_ok), w->well, w->badly, w->open, w->owed);
+}
+
 static void print_times(const demo_report *report, FILE *file)
 {
     const demo_options *o = report->options;
@@ -70,6 +87,12 @@ static void print_times(const demo_report *report, FILE *file)
             o->provider_latency_ms, o->mail_latency_ms);
 }
 
+static void print_chaos(const demo_report *report, FILE *file)
+{
+    fprintf(file, "  services were killed %u times in %u s\n", report->kills,
+            report->options->chaos_s);
+}
+
 static void print_email(const demo_report *report, FILE *file)
 {
     fprintf(file, "  e-mail was stopped for %.1f s and nobody waited for it\n",
@@ -86,8 +109,12 @@ void report_print_table(const demo_report *report, FILE *file)
     fprintf(file, "\n");
     print_outcome(report, file);
     print_books(report, file);
+    print_ways(report, file);
     print_times(report, file);
-    print_email(report, file);
+    if (report->options->chaos_s > 0)
+        print_chaos(report, file);
+    else
+        print_email(report, file);
     figures_print_versions(&report->versions, file);
     fprintf(file, "\n%s\n",
             report_is_good(report) ? "All orders ended, nothing lost, nothing twice."
@@ -108,12 +135,21 @@ static json_t *make_email(const demo_report *report)
                      (json_int_t)report->backlog_max, "drain_ms", report->drain_ms);
 }
 
+static json_t *make_ways(const demo_report *report)
+{
+    const book_ways *w = &report->ways;
+    return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "mode", mode_of(report), "agree",
+                     report->verdict.ways_ok, "well", (json_int_t)w->well, "badly",
+                     (json_int_t)w->badly, "open", (json_int_t)w->open, "owed",
+                     (json_int_t)w->owed);
+}
+
 static json_t *make_settings(const demo_report *report)
 {
     const demo_options *o = report->options;
-    return json_pack("{s:f, s:I, s:I, s:I}", "rate", o->rate, "provider_latency_ms",
+    return json_pack("{s:f, s:I, s:I, s:I, s:I}", "rate", o->rate, "provider_latency_ms",
                      (json_int_t)o->provider_latency_ms, "mail_latency_ms",
-                     (json_int_t)o->mail_latency_ms, "cores",
+                     (json_int_t)o->mail_latency_ms, "chaos_s", (json_int_t)o->chaos_s, "cores",
                      (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
@@ -136,7 +172,9 @@ void report_print_json(const demo_report *report, FILE *file)
 {
     json_t *object = make_outcome(report);
     json_object_set_new(object, "customer_wait", make_waits(report));
+    json_object_set_new(object, "ways", make_ways(report));
     json_object_set_new(object, "email", make_email(report));
+    json_object_set_new(object, "kills", json_integer(report->kills));
     json_object_set_new(object, "settings", make_settings(report));
     json_object_set_new(object, "versions", figures_versions_json(&report->versions));
     json_object_set_new(object, "seed", figures_seed_json(report->options->seed));

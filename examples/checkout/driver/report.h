@@ -11,8 +11,10 @@
 typedef struct demo_report {
     const demo_options *options;
     demo_verdict verdict;
-    unsigned placed;    /* orders that got a number */
-    unsigned cheated;   /* customers who clicked twice and got two orders */
+    unsigned placed;  /* orders that got a number */
+    unsigned cheated; /* customers who clicked twice and got two orders */
+    unsigned kills;   /* services that were killed */
+    book_ways ways;
     percentiles ended;  /* from an order's row to the event that ended it */
     percentiles queued; /* how long a customer waits */
     percentiles chained;

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/database.h"
 #include "common/interrupt.h"
+#include "common/port.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,21 +18,24 @@
  * database's. */
 static const struct {
     const char *name;
-    int followers;
+    int followers;              /* of events */
+    int orchestrated_followers; /* of commands and replies, and analytics' of events */
     int queues;
 } services[SERVICE_COUNT] = {
-    [SERVICE_ORDERS] = {"orders", 2, 0},       [SERVICE_PAYMENTS] = {"payments", 2, 1},
-    [SERVICE_INVENTORY] = {"inventory", 1, 0}, [SERVICE_EMAIL] = {"email", 1, 0},
-    [SERVICE_ANALYTICS] = {"analytics", 1, 0},
+    [SERVICE_ORDERS] = {"orders", 2, 3, 0},       [SERVICE_PAYMENTS] = {"payments", 2, 1, 1},
+    [SERVICE_INVENTORY] = {"inventory", 2, 1, 0}, [SERVICE_EMAIL] = {"email", 1, 1, 0},
+    [SERVICE_ANALYTICS] = {"analytics", 1, 1, 0},
 };
 
 #define CHAIN "chain"
 
 bool shop_init(demo_shop *shop, const demo_options *options)
 {
+    shop->orchestrated = options->orchestrated;
     shop->provider_latency_ms = options->provider_latency_ms;
     shop->mail_latency_ms = options->mail_latency_ms;
-    if (!place_init(&shop->place, "checkout"))
+    shop->orders_door = port_hold(&shop->orders_port);
+    if (shop->orders_door < 0 || !place_init(&shop->place, "checkout"))
         return false;
     for (int id = 0; id < SERVICE_COUNT; id++)
         place_name(&shop->place, &shop->services[id], services[id].name);
@@ -102,10 +106,13 @@ static bool start_provider(demo_shop *shop, const char *ledger)
            wait_for_port(shop, port_file, &shop->provider_port);
 }
 
-/* Starts a program that works on the database of its name; `port_file` is where it writes its port,
- * if it has one. */
-static bool start_program(demo_shop *shop, demo_process *process, const char *port_file)
+/* Starts a program that works on the database of its name. If it listens, it does so on `port` (0:
+ * a free one), and writes it into `port_file`. */
+static bool start_program(demo_shop *shop, demo_process *process, unsigned port,
+                          const char *port_file)
 {
+    process_setting mode_line;
+    process_setting door_line;
     process_setting database_line;
     process_setting port_line;
     process_setting provider_line;
@@ -114,8 +121,11 @@ static bool start_program(demo_shop *shop, demo_process *process, const char *po
     snprintf(port_line, sizeof(port_line), "SHOP_PORT_FILE=%s", port_file);
     snprintf(provider_line, sizeof(provider_line), "SHOP_PROVIDER_PORT=%u", shop->provider_port);
     snprintf(latency_line, sizeof(latency_line), "SHOP_MAIL_LATENCY_MS=%ld", shop->mail_latency_ms);
-    const char *const environment[] = {database_line, port_line,     provider_line,
-                                       latency_line,  "SHOP_PORT=0", NULL};
+    snprintf(door_line, sizeof(door_line), "SHOP_PORT=%u", port);
+    snprintf(mode_line, sizeof(mode_line), "SHOP_MODE=%s",
+             shop->orchestrated ? "orchestrated" : "choreographed");
+    const char *const environment[] = {database_line, port_line, provider_line, latency_line,
+                                       door_line,     mode_line, NULL};
     return place_start(&shop->place, process, process->name, environment);
 }
 
@@ -124,7 +134,7 @@ bool shop_start_service(demo_shop *shop, service_id id)
     char port_file[512] = "";
     if (id == SERVICE_ORDERS)
         place_path(&shop->place, "orders.port", port_file);
-    return start_program(shop, &shop->services[id], port_file);
+    return start_program(shop, &shop->services[id], shop->orders_port, port_file);
 }
 
 /* A service has its work in hand when it holds every partition of every follower and has declared
@@ -137,7 +147,8 @@ static bool wait_for_work(demo_shop *shop, service_id id)
              " AND bool_and(holder IS NOT NULL) AND"
              " (SELECT count(*) FROM skald.queue WHERE name NOT LIKE '@%%') >= %d)::integer"
              " FROM skald.position",
-             services[id].followers, services[id].queues);
+             shop->orchestrated ? services[id].orchestrated_followers : services[id].followers,
+             services[id].queues);
     for (long waited = 0; waited < READY_MS_MAX && shop_is_well(shop); waited += LOOK_MS) {
         if (database_number(shop->databases[id], sql) == 1)
             return true;
@@ -166,6 +177,11 @@ bool shop_stop_service(demo_shop *shop, service_id id)
     return process_stop_well(&shop->services[id], STOP_MS_MAX);
 }
 
+void shop_kill_service(demo_shop *shop, service_id id)
+{
+    process_kill(&shop->services[id]);
+}
+
 bool shop_close(demo_shop *shop)
 {
     bool good = true;
@@ -179,7 +195,7 @@ bool shop_open_chain(demo_shop *shop)
     char port_file[512];
     place_path(&shop->place, "chain.port", port_file);
     return start_provider(shop, "chain-ledger.jsonl") &&
-           start_program(shop, &shop->chain, port_file) &&
+           start_program(shop, &shop->chain, 0, port_file) &&
            wait_for_port(shop, port_file, &shop->chain_port);
 }
 
@@ -197,5 +213,7 @@ void shop_done(demo_shop *shop, bool keep)
     }
     process_stop(&shop->chain, SIGKILL, 0);
     process_stop(&shop->provider, SIGKILL, 0);
+    if (shop->orders_door > 0)
+        close(shop->orders_door);
     place_done(&shop->place, keep ? "logs and ledger" : NULL);
 }

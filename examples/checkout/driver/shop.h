@@ -20,6 +20,7 @@ typedef enum service_id {
 
 typedef struct demo_shop {
     demo_place place;
+    bool orchestrated;
     long provider_latency_ms;
     long mail_latency_ms;
     demo_process services[SERVICE_COUNT];
@@ -28,6 +29,7 @@ typedef struct demo_shop {
     PGconn *databases[SERVICE_COUNT];
     unsigned provider_port;
     unsigned orders_port;
+    int orders_door; /* holds that port, also while nobody is there */
     unsigned chain_port;
 } demo_shop;
 
@@ -47,6 +49,9 @@ bool shop_start_service(demo_shop *shop, service_id id);
 
 /* Stops one with SIGTERM; false when it does not end with exit code 0. */
 bool shop_stop_service(demo_shop *shop, service_id id);
+
+/* Kills it as a power cut does. */
+void shop_kill_service(demo_shop *shop, service_id id);
 
 /* Stops the services, then the provider; false when one does not end with exit code 0. */
 bool shop_close(demo_shop *shop);

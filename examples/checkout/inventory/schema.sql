@@ -17,3 +17,9 @@ CREATE TABLE reservation (
     quantity  bigint       NOT NULL,
     made_at   timestamptz  NOT NULL DEFAULT clock_timestamp()
 );
+
+-- Nor here.
+CREATE TABLE shipment (
+    order_id  uuid         NOT NULL,
+    made_at   timestamptz  NOT NULL DEFAULT clock_timestamp()
+);

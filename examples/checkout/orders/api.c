@@ -1,11 +1,12 @@
-/* HTTP requests become rows and events, in one transaction each. What happens to an order
- * afterwards is in main.c. */
+/* HTTP requests become rows, and events or sagas, in one transaction each. What happens to an order
+ * afterwards is in choreography.c and checkout.c. */
 #include "orders/api.h"
 
 #include "common/http_server.h"
 #include "common/pool.h"
 #include "common/settings.h"
-#include "shop/v1/order_events.pb-c.h"
+#include "orders/ways.h"
+#include "shop/mode.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,8 +91,9 @@ static PGresult *insert_order(PGconn *connection, const order_wish *wish)
                         5, NULL, values, NULL, NULL, 0);
 }
 
-static bool publish_created(orders_api *api, PGconn *connection, const order_wish *wish,
-                            int64_t total_cents)
+/* From here on others see to the order. */
+static bool begin_order(orders_api *api, PGconn *connection, const order_wish *wish,
+                        int64_t total_cents)
 {
     Shop__V1__Order order = SHOP__V1__ORDER__INIT;
     order.order_id = (char *)wish->order_id;
@@ -99,16 +101,14 @@ static bool publish_created(orders_api *api, PGconn *connection, const order_wis
     order.sku = (char *)wish->sku;
     order.quantity = (uint32_t)wish->quantity;
     order.total_cents = total_cents;
-    Shop__V1__OrderCreated created = SHOP__V1__ORDER_CREATED__INIT;
-    created.order = &order;
-    created.card_token = (char *)wish->card_token;
-    skald_publish_options options = SKALD_PUBLISH_OPTIONS_INIT;
-    options.key = wish->order_id;
+    const order_beginning beginning = {.order = &order, .card_token = wish->card_token};
     skald_error error;
-    if (skald_publish_on(api->service, connection, &created.base, &options, &error) == SKALD_OK)
-        return true;
-    fprintf(stderr, "ORDER-REFUSED %s\n", error.text);
-    return false;
+    const skald_status status =
+        shop_is_orchestrated() ? checkout_begin(api->service, connection, &beginning, &error)
+                               : choreography_begin(api->service, connection, &beginning, &error);
+    if (status != SKALD_OK)
+        fprintf(stderr, "ORDER-REFUSED %s\n", error.text);
+    return status == SKALD_OK;
 }
 
 static void accept_order(http_answer *answer, const char *order_id)
@@ -140,9 +140,9 @@ static void answer_repeated(PGconn *connection, const order_wish *wish, http_ans
     PQclear(result);
 }
 
-/* The order's row and its event commit together, and only then does the customer hear of it. When
- * the connection breaks during the COMMIT nobody knows whether it happened: the customer is told to
- * try again, and the Idempotency-Key makes that safe. */
+/* The order's row and its event, or its saga, commit together, and only then does the customer hear
+ * of it. When the connection breaks during the COMMIT nobody knows whether it happened: the
+ * customer is told to try again, and the Idempotency-Key makes that safe. */
 static void place_order(orders_api *api, PGconn *connection, const order_wish *wish,
                         http_answer *answer)
 {
@@ -151,8 +151,7 @@ static void place_order(orders_api *api, PGconn *connection, const order_wish *w
         http_refuse(answer, 503, "try again");
     } else if (PQntuples(inserted) == 0) {
         answer_repeated(connection, wish, answer);
-    } else if (publish_created(api, connection, wish,
-                               strtoll(PQgetvalue(inserted, 0, 0), NULL, 10)) &&
+    } else if (begin_order(api, connection, wish, strtoll(PQgetvalue(inserted, 0, 0), NULL, 10)) &&
                run(connection, "COMMIT")) {
         skald_ring(api->service);
         accept_order(answer, wish->order_id);

@@ -21,6 +21,7 @@ static void fill(test_shelf *shelf)
                                       .charges = 1,
                                       .reservations = 1,
                                       .reserved = 2,
+                                      .shipments = 1,
                                       .mails = 1,
                                       .ledger_lines = 1,
                                       .charged_cents = 2500},
@@ -48,7 +49,8 @@ static void fill(test_shelf *shelf)
                                     .stock_on_hand = {[1] = 8},
                                     .analytics_confirmed = 1,
                                     .analytics_confirmed_cents = 2500,
-                                    .analytics_cancelled = 1}};
+                                    .analytics_cancelled = 1,
+                                    .ways = {.watched = true, .well = 1, .badly = 2}}};
     shelf->books.orders = shelf->orders;
 }
 
@@ -198,6 +200,19 @@ static void test_an_item_that_left_the_shelf_unsold_does_not_agree(void **state)
     assert_false(verdict.stock_ok);
 }
 
+static void test_a_parcel_sent_twice_is_doubled(void **state)
+{
+    (void)state;
+    test_shelf shelf;
+    fill(&shelf);
+    shelf.orders[0].shipments = 2;
+
+    const demo_verdict verdict = check(&shelf);
+
+    assert_false(verdict_is_good(&verdict));
+    assert_int_equal(verdict.doubled, 1);
+}
+
 static void test_a_mail_sent_twice_does_not_agree(void **state)
 {
     (void)state;
@@ -237,6 +252,33 @@ static void test_a_sum_of_analytics_that_is_off_does_not_agree(void **state)
     assert_false(verdict.analytics_ok);
 }
 
+static void test_an_undo_that_is_owed_when_all_has_ended_does_not_agree(void **state)
+{
+    (void)state;
+    test_shelf shelf;
+    fill(&shelf);
+    shelf.books.ways.owed = 1;
+
+    const demo_verdict verdict = check(&shelf);
+
+    assert_false(verdict_is_good(&verdict));
+    assert_false(verdict.ways_ok);
+}
+
+static void test_a_saga_that_ended_otherwise_than_its_order_does_not_agree(void **state)
+{
+    (void)state;
+    test_shelf shelf;
+    fill(&shelf);
+    shelf.books.ways.well = 2;
+    shelf.books.ways.badly = 1;
+
+    const demo_verdict verdict = check(&shelf);
+
+    assert_false(verdict_is_good(&verdict));
+    assert_false(verdict.ways_ok);
+}
+
 static void test_orders_are_found_by_their_id(void **state)
 {
     (void)state;
@@ -264,9 +306,12 @@ int main(void)
         cmocka_unit_test(test_money_taken_from_the_wrong_customer_does_not_agree),
         cmocka_unit_test(test_a_ledger_line_of_a_stranger_does_not_agree),
         cmocka_unit_test(test_an_item_that_left_the_shelf_unsold_does_not_agree),
+        cmocka_unit_test(test_a_parcel_sent_twice_is_doubled),
         cmocka_unit_test(test_a_mail_sent_twice_does_not_agree),
         cmocka_unit_test(test_a_mail_that_was_not_sent_does_not_agree),
         cmocka_unit_test(test_a_sum_of_analytics_that_is_off_does_not_agree),
+        cmocka_unit_test(test_an_undo_that_is_owed_when_all_has_ended_does_not_agree),
+        cmocka_unit_test(test_a_saga_that_ended_otherwise_than_its_order_does_not_agree),
         cmocka_unit_test(test_orders_are_found_by_their_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
