@@ -235,14 +235,15 @@ static bool is_timed(const show *of)
 static void print_waits_for(const show *of)
 {
     const bool due = !skald_rows_null(of->row, 0, SAGA_DUE) && is_timed(of) && !of->blocked;
+    const bool ended = !skald_rows_null(of->row, 0, SAGA_ENDED);
     putchar('\n');
     if (!skald_rows_null(of->row, 0, SAGA_OWED))
         printf("Owed:      to undo %s\n", safe(of, SAGA_OWED));
-    printf("Waits for: %s", safe(of, SAGA_WAITS_FOR));
+    printf("Waits for: %s%s", ended ? "nothing, " : "", safe(of, SAGA_WAITS_FOR));
     if (due)
         printf(" (%s)", session_when(of->session, skald_rows_integer(of->row, 0, SAGA_DUE)));
     putchar('\n');
-    if (!of->served && skald_rows_null(of->row, 0, SAGA_ENDED))
+    if (!of->served && !ended)
         puts("           No process of the service runs: nothing moves until one does.");
 }
 

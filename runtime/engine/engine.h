@@ -6,6 +6,7 @@
 #include "followers/hub.h"
 #include "leases/leases.h"
 #include "pg/connection.h"
+#include "supervisor/hand.h"
 
 typedef struct skald_engine skald_engine;
 
@@ -33,5 +34,9 @@ void skald_engine_close(skald_engine *engine);
 /* Rows for the duty, one per definition; open sagas whose definition is gone are refused
  * (SKALD_SCHEMA) or blocked, and those whose definition is back go on. */
 skald_status skald_engine_register(skald_hub *hub, skald_pg *pg, skald_error *error);
+
+/* A process ended with a step of this saga in hand, in a turn: from now on the saga runs alone, and
+ * with the third time it is blocked until a person says "retry". */
+skald_status skald_engine_crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error);
 
 #endif

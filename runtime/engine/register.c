@@ -117,3 +117,32 @@ skald_status skald_engine_register(skald_hub *hub, skald_pg *pg, skald_error *er
         status = definition_register(kind, pg, error);
     return status;
 }
+
+/* --- crashes ---------------------------------------------------------------------------------- */
+
+enum { CRASHES_MAX = 3 };
+
+skald_status skald_engine_crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
+{
+    char raw[SKALD_REASON_SIZE];
+    char reason[SKALD_REASON_SIZE];
+    snprintf(raw, sizeof raw, "step \"%s\" ended its process, %d, %s%s", crash->work.code,
+             (int)crash->pid, crash->timed_out ? "which was past its time, by " : "by ",
+             crash->signal);
+    skald_reason_clean(reason, raw);
+    return skald_pg_do(
+        pg, NULL, error,
+        "WITH crashed AS (UPDATE skald.saga AS s SET crashes = s.crashes + $2::boolean::integer,"
+        " turns = s.turns + 1, reason = $3, changed_at = skald.now(),"
+        " blocked = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN $3 || ', '"
+        "  || s.crashes + 1 || ' times: mend it and ask for retry' ELSE s.blocked END,"
+        " future = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN 'blocked'"
+        "  ELSE s.future END,"
+        " due_at = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN 'infinity'"
+        "  ELSE s.due_at END"
+        " WHERE s.id = $1 AND s.blocked IS NULL RETURNING s.id, s.turns, s.blocked)"
+        " INSERT INTO skald.saga_history (saga, number, at, lines)"
+        " SELECT id, turns, skald.now(), '             crashed: ' || $3"
+        "  || coalesce(E'\\n             blocked: ' || blocked, '') FROM crashed",
+        crash->work.saga, crash->sure, reason, (int64_t)CRASHES_MAX);
+}

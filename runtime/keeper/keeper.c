@@ -26,6 +26,7 @@ static const struct {
     {"expired jobs", skald_keeper_expire, TURN_MS},
     {"caps", skald_keeper_caps, TURN_MS},
     {"alerts", skald_keeper_alerts, TURN_MS},
+    {"stuck sagas", skald_keeper_sagas, 5 * TURN_MS},
     {"old jobs", skald_keeper_forget, 10 * TURN_MS},
 };
 

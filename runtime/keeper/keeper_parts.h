@@ -11,7 +11,7 @@
 
 enum {
     SKALD_KEEPER_WATCHES_MAX = 256,
-    SKALD_KEEPER_DUTIES = 7,
+    SKALD_KEEPER_DUTIES = 8,
     SKALD_KEEPER_STEP_MAX = 1000, /* rows changed by one transaction */
 };
 
@@ -63,6 +63,7 @@ skald_keeper_duty skald_keeper_expire;
 skald_keeper_duty skald_keeper_forget;
 skald_keeper_duty skald_keeper_caps;
 skald_keeper_duty skald_keeper_alerts;
+skald_keeper_duty skald_keeper_sagas;
 
 /* The keeper leads no more: what a command has come to by now is noted, and it is ended. */
 void skald_keeper_alerts_end(skald_keeper *keeper);

@@ -1,4 +1,5 @@
 /* What a service does first when processes of it have crashed. */
+#include "engine/engine.h"
 #include "followers/suspects.h"
 #include "leases/rows.h"
 #include "queues/queues.h"
@@ -14,8 +15,9 @@ static skald_status crash_note(skald_pg *pg, const skald_crash *crash, skald_err
 {
     skald_status status = SKALD_CONFLICT;
     for (int i = 0; i < TRIES_MAX && status == SKALD_CONFLICT; i++)
-        status = crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
-                                           : skald_queue_crash_note(pg, crash, error);
+        status = crash->work.saga[0] != '\0' ? skald_engine_crash_note(pg, crash, error)
+                 : crash->work.position != 0 ? skald_suspects_note(pg, crash, error)
+                                             : skald_queue_crash_note(pg, crash, error);
     return status;
 }
 

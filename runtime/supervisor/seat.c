@@ -45,7 +45,10 @@ pid_t skald_seat_fork(skald_seat *seat)
 
 static void work_describe(char *text, size_t size, const skald_hand_work *work)
 {
-    if (work->position != 0)
+    if (work->saga[0] != '\0')
+        snprintf(text, size, "step \"%s\" of saga \"%s\" (%s) was in hand", work->code, work->saga,
+                 work->type);
+    else if (work->position != 0)
         snprintf(
             text, size, "\"%s\" of follower \"%s\" had position %lld of partition %u (%s) in hand",
             work->code, work->subscription, (long long)work->position, work->partition, work->type);

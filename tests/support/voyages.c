@@ -325,6 +325,36 @@ bool voyages_start(voyages *harbour, const skald_definition *definition, const c
     return started;
 }
 
+void voyages_insert(voyages *harbour, const skald_definition *definition, const char *id,
+                    const char *note, int64_t number)
+{
+    Test__V1__Voyage state = TEST__V1__VOYAGE__INIT;
+    state.id = (char *)(uintptr_t)id;
+    state.note = (char *)(uintptr_t)note;
+    state.number = number;
+    unsigned char body[1024];
+    assert_true(test__v1__voyage__get_packed_size(&state) <= sizeof body);
+    const int size = (int)test__v1__voyage__pack(&state, body);
+    char partition[16], version[16], fingerprint[32];
+    snprintf(partition, sizeof partition, "%u", skald_partition_of(id, strlen(id), 16));
+    snprintf(version, sizeof version, "%u", definition->version);
+    snprintf(fingerprint, sizeof fingerprint, "%lld",
+             (long long)skald_definition_fingerprint(definition));
+    const char *const values[] = {id,      partition,   definition->name,
+                                  version, fingerprint, (const char *)body};
+    const int lengths[] = {0, 0, 0, 0, 0, size};
+    const int formats[] = {0, 0, 0, 0, 0, 1};
+    PGresult *result = PQexecParams(
+        harbour->connection,
+        "INSERT INTO skald.saga (id, partition, definition, version, fingerprint, state,"
+        " state_type, due_at, root)"
+        " VALUES ($1, $2, $3, $4, $5, $6, 'test.v1.Voyage', now(), $1)",
+        6, NULL, values, lengths, formats, 0);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        fail_msg("%s", PQerrorMessage(harbour->connection));
+    PQclear(result);
+}
+
 void voyages_signal(voyages *harbour, const char *id, const char *name, int64_t height)
 {
     Test__V1__Tide tide = TEST__V1__TIDE__INIT;
@@ -441,16 +471,26 @@ void voyages_child_become(int argc, char **argv, const skald_definition *const *
     exit(skald_main(service, 1, argv));
 }
 
-test_child *voyages_child(const char *database, const char *crash)
+static test_child *child(const char *database, const char *crash, bool supervised)
 {
     char setting[64] = "SKALD_CRASH";
     if (crash != NULL)
         snprintf(setting, sizeof setting, "SKALD_CRASH=%s", crash);
     const char *const argv[] = {"/proc/self/exe", child_word, database, NULL};
-    const char *const environment[] = {"NATS_URL", setting,
-                                       "SKALD_ALLOW=fsync full_page_writes synchronous_commit",
-                                       "SKALD_SUPERVISE=no", NULL};
+    const char *const environment[] = {
+        "NATS_URL", setting, "SKALD_ALLOW=fsync full_page_writes synchronous_commit",
+        supervised ? "SKALD_SUPERVISE=yes" : "SKALD_SUPERVISE=no", NULL};
     return child_start(argv, environment);
+}
+
+test_child *voyages_child(const char *database, const char *crash)
+{
+    return child(database, crash, false);
+}
+
+test_child *voyages_child_supervised(const char *database)
+{
+    return child(database, NULL, true);
 }
 
 void voyages_child_stop(test_child *child)

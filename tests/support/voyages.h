@@ -60,6 +60,7 @@ bool voyages_start(voyages *harbour, const skald_definition *definition, const c
 /* Inserts and rings. */
 void voyages_signal(voyages *harbour, const char *id, const char *name, int64_t height);
 void voyages_cancel(voyages *harbour, const char *id);
+/* By SQL: rings if there is a service. */
 void voyages_ask(voyages *harbour, const char *id, const char *event, const char *step);
 void voyages_open(voyages *harbour, const char *id); /* "wait" of this saga goes on */
 
@@ -81,6 +82,13 @@ const char *voyages_column(const voyages *harbour, const char *id, const char *c
 /* The service as a process of its own, with these definitions; `name` was given to
  * voyages_child_become with them. */
 test_child *voyages_child(const char *database, const char *crash);
+
+/* The same under a supervisor, which starts it anew. */
+test_child *voyages_child_supervised(const char *database);
+
+/* Starts a saga without a service in this process. */
+void voyages_insert(voyages *harbour, const skald_definition *definition, const char *id,
+                    const char *note, int64_t number);
 void voyages_child_stop(test_child *child);
 
 /* First thing in main(). */

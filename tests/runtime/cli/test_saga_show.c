@@ -122,7 +122,7 @@ static void test_a_saga_that_has_ended_needs_nothing(void **state)
     saga_tell(told, SKALD_EVENT_REFUSED, "reserve-items", SKALD_RUN);
     const char *text = squeezed(printed(database, "saga show order-1"));
     assert_contains(text, "Phase compensated since ");
-    assert_contains(text, "\nWaits for: it has ended compensated\n");
+    assert_contains(text, "\nWaits for: nothing, it has ended compensated\n");
     lacks(text, "Next:");
     lacks(text, "No process");
 }

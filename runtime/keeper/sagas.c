@@ -1,0 +1,78 @@
+/* Looks for sagas that nothing will ever move, says why, and mends what can be mended: there should
+ * be none. Forgets signals whose saga never came. */
+#include "keeper/keeper_parts.h"
+
+/* How long a signal waits for its saga. */
+#define SKALD_KEEPER_SIGNALS_KEEP_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
+
+/* A child that has ended tells its parent again: an answer that comes twice does no harm. */
+static skald_status ends_tell(skald_keeper *keeper, skald_error *error)
+{
+    return skald_pg_do(
+        keeper->pg, NULL, error,
+        "INSERT INTO skald.saga_input (partition, saga, event, operation, type, body, reason)"
+        " SELECT p.partition, p.id, CASE c.phase WHEN 'completed' THEN 'child-completed'"
+        "  ELSE 'child-compensated' END, c.parent_operation, c.state_type, c.state,"
+        "  'told again by the keeper'"
+        " FROM skald.v_saga_stuck AS v JOIN skald.saga AS p ON p.id = v.saga"
+        " JOIN skald.saga AS c ON c.parent = p.id AND c.ended_at IS NOT NULL"
+        " WHERE v.future = 'child'");
+}
+
+/* Whoever waits in a row is due when nobody holds what it waits for; what else stands still is
+ * looked at by its engine. */
+static skald_status stuck_wake(skald_keeper *keeper, uint64_t *found, skald_error *error)
+{
+    skald_rows *rows = NULL;
+    const skald_status status = skald_pg_do(
+        keeper->pg, &rows, error,
+        "WITH stuck AS MATERIALIZED (SELECT saga, why FROM skald.v_saga_stuck LIMIT $1::bigint),"
+        " woken AS (UPDATE skald.saga SET due_at = skald.now()"
+        "  WHERE id = ANY (ARRAY(SELECT saga FROM stuck)) AND future <> 'child')"
+        " SELECT saga, why FROM stuck",
+        SKALD_KEEPER_STEP_MAX);
+    for (uint32_t i = 0; status == SKALD_OK && i < skald_rows_count(rows); i++)
+        skald_log_say(keeper->options.log, SKALD_LOG_ERROR, "SAGA-STUCK",
+                      "saga \"%s\" would never move again: %s; it is looked at anew",
+                      skald_rows_text(rows, i, 0), skald_rows_text(rows, i, 1));
+    if (status == SKALD_OK)
+        *found = skald_rows_count(rows);
+    skald_rows_free(rows);
+    return status;
+}
+
+/* Locks whose holder has ended, by whatever accident. */
+static skald_status locks_free(skald_keeper *keeper, skald_error *error)
+{
+    return skald_pg_do(
+        keeper->pg, NULL, error,
+        "SELECT skald.saga_lock_free(ids) FROM (SELECT array_agg(DISTINCT s.id) AS ids FROM"
+        " (SELECT saga FROM skald.saga_lock UNION SELECT saga FROM skald.saga_lock_wait) AS l"
+        " JOIN skald.saga AS s ON s.id = l.saga WHERE s.ended_at IS NOT NULL) AS over"
+        " WHERE ids IS NOT NULL");
+}
+
+static skald_status signals_forget(skald_keeper *keeper, skald_error *error)
+{
+    return skald_pg_do(keeper->pg, NULL, error,
+                       "DELETE FROM skald.saga_input AS i WHERE i.early AND i.created_at <"
+                       " (SELECT skald.now()) - $1::bigint * interval '1 ms'"
+                       " AND NOT EXISTS (SELECT FROM skald.saga AS s WHERE s.id = i.saga)",
+                       SKALD_KEEPER_SIGNALS_KEEP_MS);
+}
+
+skald_status skald_keeper_sagas(skald_keeper *keeper, uint32_t *wait_ms, skald_error *error)
+{
+    uint64_t found = 0;
+    (void)wait_ms;
+    skald_status status = locks_free(keeper, error);
+    if (status == SKALD_OK)
+        status = ends_tell(keeper, error);
+    if (status == SKALD_OK)
+        status = stuck_wake(keeper, &found, error);
+    if (status == SKALD_OK)
+        status = signals_forget(keeper, error);
+    if (status == SKALD_OK && found > 0)
+        keeper->options.published(keeper->options.user);
+    return status;
+}
