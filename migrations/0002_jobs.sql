@@ -689,8 +689,10 @@ $$;
 COMMENT ON FUNCTION skald.operation_apply IS 'What a bulk operation does with one job.';
 
 -- Works off the next `count_max` jobs of an operation whose row the caller has locked; how many there
--- were. Each ends a subtransaction: 50 at a time are no burden for others.
-CREATE FUNCTION skald.operation_work(of_operation bigint, count_max integer, tokens_left double precision)
+-- were. Each ends a subtransaction: 50 at a time are no burden for others. The bucket is stored with the
+-- time by which it was reckoned: with a later one, what came in between would be lost.
+CREATE FUNCTION skald.operation_work(of_operation bigint, count_max integer, tokens_left double precision,
+                                     tokens_at timestamptz)
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     o       skald.operation;
@@ -714,7 +716,7 @@ BEGIN
     END LOOP;
     UPDATE skald.operation
        SET succeeded = succeeded + good, refused = refused + worked - good, tokens = tokens_left,
-           moved_at = skald.now()
+           moved_at = tokens_at
      WHERE id = of_operation;
     UPDATE skald.operation SET state = 'done', ended_at = skald.now()
      WHERE id = of_operation

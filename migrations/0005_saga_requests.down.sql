@@ -10,7 +10,8 @@ ALTER TABLE skald.operation
     ADD CONSTRAINT operation_action_check CHECK (action IN ('replay', 'discard'));
 COMMENT ON TABLE skald.operation IS 'Bulk operations on jobs; they go on after a crash.';
 COMMENT ON COLUMN skald.operation.rate IS 'Jobs per second; NULL: as fast as it goes.';
-CREATE OR REPLACE FUNCTION skald.operation_work(of_operation bigint, count_max integer, tokens_left double precision)
+CREATE OR REPLACE FUNCTION skald.operation_work(of_operation bigint, count_max integer,
+                                                tokens_left double precision, tokens_at timestamptz)
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     o       skald.operation;
@@ -34,7 +35,7 @@ BEGIN
     END LOOP;
     UPDATE skald.operation
        SET succeeded = succeeded + good, refused = refused + worked - good, tokens = tokens_left,
-           moved_at = skald.now()
+           moved_at = tokens_at
      WHERE id = of_operation;
     UPDATE skald.operation SET state = 'done', ended_at = skald.now()
      WHERE id = of_operation

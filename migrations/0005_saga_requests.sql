@@ -215,7 +215,7 @@ COMMENT ON FUNCTION skald.saga_operation_begin IS
 
 -- As in 0002, and one more kind of object. Each job ends a subtransaction: 50 at a time are no burden for others.
 CREATE OR REPLACE FUNCTION skald.operation_work(of_operation bigint, count_max integer,
-                                                tokens_left double precision)
+                                                tokens_left double precision, tokens_at timestamptz)
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     o       skald.operation;
@@ -250,7 +250,7 @@ BEGIN
     END LOOP;
     UPDATE skald.operation
        SET succeeded = succeeded + good, refused = refused + worked - good, tokens = tokens_left,
-           moved_at = skald.now()
+           moved_at = tokens_at
      WHERE id = of_operation;
     UPDATE skald.operation SET state = 'done', ended_at = skald.now()
      WHERE id = of_operation

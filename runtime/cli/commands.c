@@ -45,6 +45,9 @@ const skald_command *const skald_commands[] = {
     &skald_command_schedule_pause,
     &skald_command_schedule_resume,
     &skald_command_schedule_delete,
+    &skald_command_flow_list,
+    &skald_command_flow_show,
+    &skald_command_flow_close,
     &skald_command_operation_list,
     &skald_command_operation_show,
     &skald_command_operation_stop,
@@ -156,9 +159,9 @@ static bool print_below(const char *word)
 int skald_command_unknown(int argc, char **argv)
 {
     /* First words of names that are no commands themselves, then all names. */
-    const char *names[NAMES_MAX] = {"migrate",  "saga",      "job",   "dead",   "queue",
-                                    "schedule", "operation", "audit", "suspect"};
-    size_t count = 9;
+    const char *names[NAMES_MAX] = {"migrate",  "saga",      "flow",  "job",     "dead",
+                                    "queue",    "schedule",  "operation", "audit", "suspect"};
+    size_t count = 10;
     char typed[NAME_SIZE];
     for (size_t i = 0; skald_commands[i] != NULL; i++) {
         assert(count < NAMES_MAX - 1);

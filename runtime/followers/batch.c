@@ -72,6 +72,7 @@ void skald_batch_close(skald_batch *batch)
     skald_replies_done(&batch->replies);
     skald_arena_done(&batch->scratch);
     skald_context_done(&batch->context);
+    skald_flow_notes_done(&batch->notes);
     skald_job_writer_done(&batch->jobs);
     skald_outbox_writer_done(&batch->writer);
     skald_pipeline_close(batch->pipeline);
@@ -165,6 +166,8 @@ static skald_status batch_fill(skald_batch *batch, skald_item *const *items, siz
     if (status == SKALD_OK)
         status = skald_job_writer_send(&batch->jobs, batch->pipeline, error);
     if (status == SKALD_OK)
+        status = skald_flow_notes_send(&batch->notes, batch->pipeline, error);
+    if (status == SKALD_OK)
         status = skald_batch_move(batch, items, count, error);
     return status;
 }
@@ -227,6 +230,7 @@ skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_
     skald_outbox_writer_clear(&batch->writer);
     skald_job_writer_clear(&batch->jobs);
     skald_replies_clear(&batch->replies);
+    skald_flow_notes_clear(&batch->notes);
     skald_status status = skald_pipeline_begin(
         batch->pipeline, batch->hub->handler_ms + SKALD_HANDLER_SLACK_MS, error);
     if (status != SKALD_OK)

@@ -324,6 +324,23 @@ static skald_status item_command(skald_batch *batch, skald_item *item, uint32_t 
     return status;
 }
 
+/* What is only watched needs no order and holds up nothing: it is noted, whatever waits before it.
+ * What cannot be read is for those who handle it. */
+static skald_status item_watch(skald_batch *batch, skald_item *item, uint32_t owner,
+                               skald_error *error)
+{
+    const skald_follower *follower = item->lane->follower;
+    bool noted = false;
+    skald_status status = SKALD_OK;
+    if (item->trouble == NULL && item->message.kind == SKALD_KIND_EVENT)
+        status = skald_flow_notes_add(&batch->notes, follower->flows, follower->stream,
+                                      &item->message, batch->hub->log, &noted, error);
+    item->fate = noted ? SKALD_ITEM_HANDLED : SKALD_ITEM_SKIPPED;
+    if (status == SKALD_OK && item->job_id != 0)
+        status = job_finish(batch, item, owner, error);
+    return status;
+}
+
 /* A reply waits behind nothing: its saga takes answers in any order. */
 static skald_status item_reply(skald_batch *batch, skald_item *item, uint32_t owner,
                                skald_error *error)
@@ -361,6 +378,8 @@ skald_status skald_batch_item(skald_batch *batch, skald_item *item, uint32_t own
         item->fate = SKALD_ITEM_SKIPPED;
         return SKALD_OK;
     }
+    if (lane->follower->flows != NULL)
+        return item_watch(batch, item, owner, error);
     if (item->trouble != NULL)
         return item_set_aside(batch, item, owner, item->trouble, error);
     if (item->message.kind == SKALD_KIND_REPLY)

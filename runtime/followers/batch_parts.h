@@ -3,6 +3,7 @@
 #ifndef SKALD_FOLLOWERS_BATCH_PARTS_H
 #define SKALD_FOLLOWERS_BATCH_PARTS_H
 
+#include "flows/notes.h"
 #include "followers/attempts.h"
 #include "followers/batch.h"
 #include "followers/context.h"
@@ -20,6 +21,7 @@ struct skald_batch {
     skald_fence fence;     /* of the commands of the transaction in hand */
     skald_replies replies; /* to our sagas */
     skald_arena scratch;   /* of one item */
+    skald_flow_notes notes; /* events seen for flows */
     skald_context context;
     skald_batch_lane *lanes; /* of the run in hand */
     size_t lane_count;

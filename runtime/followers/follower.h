@@ -3,6 +3,7 @@
 #ifndef SKALD_FOLLOWERS_FOLLOWER_H
 #define SKALD_FOLLOWERS_FOLLOWER_H
 
+#include "flows/flows.h"
 #include "followers/hub.h"
 #include "followers/lane.h"
 #include "leases/leases.h"
@@ -26,6 +27,8 @@ typedef struct skald_follower {
     bool replies;  /* replies to our sagas come from there */
     skald_policy_plan plan;          /* of options.policy */
     const skald_policy_plan *policy; /* what counts: that, or the service's */
+
+    skald_flows *flows; /* for which it watches its stream, instead of handlers; NULL: none */
 
     skald_hub *hub;
     bool direct; /* reads its own service's outbox instead of a stream */

@@ -63,6 +63,7 @@ static skald_status next_find(skald_keeper_alert *out, bool *found, skald_keeper
         return status;
     *found = skald_rows_count(rows) > 0;
     if (*found) {
+        *out = (skald_keeper_alert){0};
         snprintf(out->subscription, sizeof out->subscription, "%s", skald_rows_text(rows, 0, 0));
         snprintf(out->fingerprint, sizeof out->fingerprint, "%s", skald_rows_text(rows, 0, 1));
         snprintf(out->last_at, sizeof out->last_at, "%s", skald_rows_text(rows, 0, 2));
@@ -121,6 +122,15 @@ static skald_status trouble_describe(skald_rows **rows, skald_keeper *keeper,
         keeper->options.service, alert->subscription, alert->fingerprint);
 }
 
+static skald_status describe(skald_rows **rows, skald_keeper *keeper,
+                             const skald_keeper_alert *alert, skald_error *error)
+{
+    if (alert->wait != 0)
+        return skald_keeper_flow_describe(rows, keeper, alert, error);
+    return alert->fingerprint[0] == '@' ? trouble_describe(rows, keeper, alert, error)
+                                        : dead_describe(rows, keeper, alert, error);
+}
+
 static const char *or_empty(const char *text)
 {
     return text != NULL ? text : "";
@@ -133,6 +143,8 @@ static const char *or_empty(const char *text)
 static skald_status note(skald_keeper *keeper, const skald_keeper_alert *alert, bool told,
                          skald_error *error)
 {
+    if (alert->wait != 0)
+        return skald_keeper_flow_note(keeper, alert, told, error);
     return skald_pg_do(
         keeper->pg, NULL, error,
         "INSERT INTO skald.alert AS a (subscription, fingerprint, alerted_at, last_at)"
@@ -258,11 +270,12 @@ static skald_status next_tell(skald_keeper *keeper, bool *goes_on, skald_error *
 {
     skald_keeper_alert alert;
     skald_status status = next_find(&alert, goes_on, keeper, error);
+    if (status == SKALD_OK && !*goes_on)
+        status = skald_keeper_flow_find(&alert, goes_on, keeper, error);
     if (status != SKALD_OK || !*goes_on)
         return status;
     skald_rows *rows = NULL;
-    status = alert.fingerprint[0] == '@' ? trouble_describe(&rows, keeper, &alert, error)
-                                         : dead_describe(&rows, keeper, &alert, error);
+    status = describe(&rows, keeper, &alert, error);
     if (status != SKALD_OK)
         return status;
     /* It may be over by now. */

@@ -28,6 +28,7 @@ static const struct {
     {"alerts", skald_keeper_alerts, TURN_MS},
     {"stuck sagas", skald_keeper_sagas, 5 * TURN_MS},
     {"old jobs", skald_keeper_forget, 10 * TURN_MS},
+    {"old flows", skald_keeper_flows, 10 * TURN_MS},
 };
 
 enum { DELAYED = 0 };

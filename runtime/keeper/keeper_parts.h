@@ -11,7 +11,7 @@
 
 enum {
     SKALD_KEEPER_WATCHES_MAX = 256,
-    SKALD_KEEPER_DUTIES = 8,
+    SKALD_KEEPER_DUTIES = 9,
     SKALD_KEEPER_STEP_MAX = 1000, /* rows changed by one transaction */
 };
 
@@ -28,6 +28,8 @@ typedef struct skald_keeper_alert {
     char subscription[128];
     char fingerprint[64];
     char last_at[64]; /* of the group's youngest job, as text of PostgreSQL */
+    int64_t wait;     /* of a flow: the expectation, skald.flow_wait.id; 0: of none */
+    bool many;        /* of a flow: all that are like it, up to last_at */
 } skald_keeper_alert;
 
 struct skald_keeper {
@@ -63,10 +65,20 @@ skald_keeper_duty skald_keeper_expire;
 skald_keeper_duty skald_keeper_forget;
 skald_keeper_duty skald_keeper_caps;
 skald_keeper_duty skald_keeper_alerts;
+skald_keeper_duty skald_keeper_flows;
 skald_keeper_duty skald_keeper_sagas;
 
 /* The keeper leads no more: what a command has come to by now is noted, and it is ended. */
 void skald_keeper_alerts_end(skald_keeper *keeper);
+
+/* What alerts.c asks about flows: is there something to tell, what is it in words (in the columns
+ * of all alerts), and people were told of it or could not be. */
+skald_status skald_keeper_flow_find(skald_keeper_alert *out, bool *found, skald_keeper *keeper,
+                                    skald_error *error);
+skald_status skald_keeper_flow_describe(skald_rows **rows, skald_keeper *keeper,
+                                        const skald_keeper_alert *alert, skald_error *error);
+skald_status skald_keeper_flow_note(skald_keeper *keeper, const skald_keeper_alert *alert,
+                                    bool told, skald_error *error);
 
 /* A transaction of several statements on keeper->pg. PostgreSQL ends it if the process freezes in
  * the midst of it. */

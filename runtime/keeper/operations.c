@@ -51,8 +51,10 @@ static skald_status step_load(step *out, skald_keeper *keeper, skald_error *erro
 
 static uint32_t step_allow(step *of)
 {
-    if (!of->limited)
+    if (!of->limited) {
+        of->bucket.at_us = of->now_us;
         return STEP_JOBS_MAX;
+    }
     const double burst = ceil(of->rate / BURSTS_PER_SECOND);
     const uint32_t size = burst < 1 ? 1 : burst > UINT32_MAX ? UINT32_MAX : (uint32_t)burst;
     skald_bucket after = of->bucket;
@@ -67,11 +69,14 @@ static skald_status step_work(step *of, skald_keeper *keeper, skald_error *error
     skald_status status = step_load(of, keeper, error);
     if (status != SKALD_OK || !of->found)
         return status;
-    /* The bucket is kept also when none is allowed. */
+    /* The bucket is kept also when none is allowed, with its own time: then it may be from before.
+     */
     const uint32_t allowed = step_allow(of);
     skald_rows *rows = NULL;
-    status = skald_pg_do(keeper->pg, &rows, error, "SELECT skald.operation_work($1, $2, $3)",
-                         of->id, allowed, of->bucket.tokens);
+    status = skald_pg_do(keeper->pg, &rows, error,
+                         "SELECT skald.operation_work($1, $2, $3, '1970-01-01 00:00:00Z'"
+                         "::timestamptz + $4::bigint * interval '1 us')",
+                         of->id, allowed, of->bucket.tokens, of->bucket.at_us);
     if (status == SKALD_OK)
         of->worked = skald_rows_integer(rows, 0, 0);
     skald_rows_free(rows);

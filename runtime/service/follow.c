@@ -94,6 +94,26 @@ static skald_status follower_new(skald_service *service, const char *name, const
     return SKALD_OK;
 }
 
+skald_status skald_follower_declare(skald_follower **out, skald_service *service, const char *name,
+                                    const char *stream, const skald_follow_options *options,
+                                    skald_error *error)
+{
+    skald_policy_plan plan;
+    skald_status status = skald_policy_take(&plan, options->policy, "skald_follow_options", error);
+    if (status != SKALD_OK)
+        return status;
+    skald_follower *follower = follower_find(service, name);
+    if (follower == NULL)
+        status = follower_new(service, name, stream, options, &plan, &follower, error);
+    else if (strcmp(follower->stream, stream) != 0)
+        status = skald_error_set(error, SKALD_INVALID,
+                                 "follower \"%s\" cannot follow both \"%s\" and \"%s\"", name,
+                                 follower->stream, stream);
+    if (status == SKALD_OK)
+        *out = follower;
+    return status;
+}
+
 /* Handlers of events and of commands are added in the same way. */
 static skald_status handler_add(skald_service *service, const char *stream, skald_kind kind,
                                 const skald_handler *handler, const skald_follow_options *options)
@@ -107,18 +127,9 @@ static skald_status handler_add(skald_service *service, const char *stream, skal
     skald_status status = follow_check(service, stream, handler, options, &error);
     if (status != SKALD_OK)
         return skald_mistake_keep(service, &error);
-    skald_policy_plan plan;
-    status = skald_policy_take(&plan, options->policy, "skald_follow_options", &error);
-    if (status != SKALD_OK)
-        return skald_mistake_keep(service, &error);
     const char *name = options->name != NULL ? options->name : stream;
-    skald_follower *follower = follower_find(service, name);
-    if (follower == NULL)
-        status = follower_new(service, name, stream, options, &plan, &follower, &error);
-    else if (strcmp(follower->stream, stream) != 0)
-        status = skald_error_set(&error, SKALD_INVALID,
-                                 "follower \"%s\" cannot follow both \"%s\" and \"%s\"", name,
-                                 follower->stream, stream);
+    skald_follower *follower = NULL;
+    status = skald_follower_declare(&follower, service, name, stream, options, &error);
     if (status == SKALD_OK)
         status = skald_follower_add(follower, kind, handler, &error);
     return status == SKALD_OK ? SKALD_OK : skald_mistake_keep(service, &error);

@@ -1,6 +1,7 @@
 /* The life of a service: open, start, run, stop, free. */
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "flows/definitions.h"
 #include "followers/feeder.h"
 #include "service/service_inside.h"
 #include "supervisor/notify.h"
@@ -90,6 +91,8 @@ static skald_status database_ready(skald_service *service, skald_error *error)
         status = skald_identity_check(service, pg, error);
     if (status == SKALD_OK)
         status = skald_types_register(service, pg, error);
+    if (status == SKALD_OK)
+        status = skald_flows_declare(&service->flows, pg, error);
     if (status == SKALD_OK)
         status = skald_service_aftermath(service, pg, error);
     if (status == SKALD_OK)

@@ -3,6 +3,7 @@
 #define SKALD_SERVICE_INSIDE_H
 
 #include "engine/engine.h"
+#include "flows/flows.h"
 #include "followers/follower.h"
 #include "followers/hub.h"
 #include "followers/worker.h"
@@ -35,6 +36,7 @@ struct skald_service {
     skald_follower *followers;
     uint32_t follower_count;
     skald_schedule_row *schedules;
+    skald_flows flows;
     skald_work_queue *work_queues;
     skald_sagas *sagas; /* NULL: none is registered */
 
@@ -59,6 +61,12 @@ struct skald_service {
 
 /* Remembers the first mistake made before the start, which will tell it; returns its status. */
 skald_status skald_mistake_keep(skald_service *service, const skald_error *error);
+
+/* The follower of that name; a new one when there is none. The options' policy is one that
+ * skald_policy_take accepts, the rest of them was checked. */
+skald_status skald_follower_declare(skald_follower **out, skald_service *service, const char *name,
+                                    const char *stream, const skald_follow_options *options,
+                                    skald_error *error);
 
 /* Makes the rows of the declared queues and starts their threads, if there are any. */
 skald_status skald_service_queues_ready(skald_service *service, skald_error *error);

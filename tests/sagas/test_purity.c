@@ -9,6 +9,7 @@ static const char *const allowed_names[] = {
     "memchr",
     "bcmp",
     "strlen",
+    "strcmp",
     "strncmp",
     "snprintf",
     "vsnprintf",

@@ -127,6 +127,13 @@ int child_wait(test_child *child)
     return WIFSIGNALED(child->status) ? 128 + WTERMSIG(child->status) : WEXITSTATUS(child->status);
 }
 
+void child_await(test_child *child, const char *text)
+{
+    WAIT_UNTIL(strstr(child_err(child), text) != NULL || !child_running(child));
+    if (strstr(child_err(child), text) == NULL)
+        fail_msg("a process ended without \"%s\": %s", text, child_err(child));
+}
+
 static const char *read_capture(captured *capture)
 {
     struct stat about;

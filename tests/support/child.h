@@ -26,6 +26,10 @@ void child_resume(test_child *child);
  * has said, if it does not end. */
 int child_wait(test_child *child);
 
+/* Waits until it has written this to its stderr. Fails the test, with what it has said, if it ends
+ * without a word of it. */
+void child_await(test_child *child, const char *text);
+
 /* What it has written so far; valid until the next call on this child. */
 const char *child_out(test_child *child);
 const char *child_err(test_child *child);

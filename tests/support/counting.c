@@ -3,6 +3,7 @@
 
 #include "support/database.h"
 #include "support/test.h"
+#include "support/wait.h"
 
 #include "test/v1/events.pb-c.h"
 
@@ -140,6 +141,13 @@ test_child *counting_child(const counting_child_options *options)
 int64_t counting_facts(const char *database)
 {
     return database_integer(database, "SELECT count(*) FROM fact");
+}
+
+void counting_await(test_child *follower, const char *database, int64_t count)
+{
+    WAIT_UNTIL(counting_facts(database) >= count || !child_running(follower));
+    if (counting_facts(database) < count)
+        fail_msg("the follower ended: %s", child_err(follower));
 }
 
 void counting_expect(const char *database, int keys, int count)

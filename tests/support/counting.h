@@ -43,6 +43,9 @@ void counting_child_become(int argc, char **argv);
 /* How many events were written down. */
 int64_t counting_facts(const char *database);
 
+/* Waits until so many were. Fails the test, with what the follower has said, if it ends before. */
+void counting_await(test_child *follower, const char *database, int64_t count);
+
 /* Fails the test unless each of the keys has the numbers 1..count/keys, once each, in order. */
 void counting_expect(const char *database, int keys, int count);
 

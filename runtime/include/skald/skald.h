@@ -5,6 +5,7 @@
 #include <skald/api.h>
 #include <skald/backoff.h>
 #include <skald/context.h>
+#include <skald/flow.h>
 #include <skald/handler.h>
 #include <skald/log.h>
 #include <skald/message.h>
@@ -19,5 +20,6 @@
 #include <skald/schedule.h>
 #include <skald/service.h>
 #include <skald/status.h>
+#include <skald/watch.h>
 
 #endif

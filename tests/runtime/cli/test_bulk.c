@@ -24,7 +24,8 @@ static given given_many(void)
 /* As the service's keeper does, in case this one has none. */
 static void keeper_work(const given *shop)
 {
-    database_run(shop->database, "SELECT skald.operation_work(id, 1000, 1) FROM skald.operation");
+    database_run(shop->database,
+                 "SELECT skald.operation_work(id, 1000, 1, skald.now()) FROM skald.operation");
 }
 
 static void test_a_preview_says_what_would_be_changed_and_changes_nothing(void **state)

@@ -28,7 +28,7 @@ static void test_every_list_is_empty_in_json_on_an_empty_database(void **state)
         child_free(child);
         lists++;
     }
-    assert_int_equal(lists, 8);
+    assert_int_equal(lists, 9);
     free(overview);
     child_free(help);
 }

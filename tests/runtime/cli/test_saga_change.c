@@ -223,8 +223,9 @@ static void test_many_are_asked_by_one_operation(void **state)
          "saga retry --where definition=checkout_and_future=person --reason mended --yes --rate 50",
          "operation 1: retry of 3 sagas has begun");
     saga_tell(saga_given(database, "checkout", "z"), SKALD_EVENT_CANCEL, NULL, SKALD_RUN);
-    database_run(database, "UPDATE skald.saga SET phase = 'completed', ended_at = skald.now()"
-                           " WHERE id = 'a2'; SELECT skald.operation_work(1, 1000, 1)");
+    database_run(database,
+                 "UPDATE skald.saga SET phase = 'completed', ended_at = skald.now()"
+                 " WHERE id = 'a2'; SELECT skald.operation_work(1, 1000, 1, skald.now())");
     inputs_are(database, "a1 retry send-mail ann mended (operation 1);"
                          " b1 retry charge-card ann mended (operation 1)");
     json_t *operation = skald_json_of(database, 2, "operation show 1 --wait");

@@ -176,8 +176,10 @@ static void test_an_operation_asks_the_same_of_a_frozen_set(void **state)
     saga_with_task(database, "a3");
     database_run(database, "UPDATE skald.saga SET phase = 'completed', ended_at = skald.now()"
                            " WHERE id = 'a2'");
-    assert_int_equal(database_integer(database, "SELECT skald.operation_work(1, 2, 1)"), 2);
-    assert_int_equal(database_integer(database, "SELECT skald.operation_work(1, 2, 1)"), 1);
+    assert_int_equal(
+        database_integer(database, "SELECT skald.operation_work(1, 2, 1, skald.now())"), 2);
+    assert_int_equal(
+        database_integer(database, "SELECT skald.operation_work(1, 2, 1, skald.now())"), 1);
     assert_string_equal(
         database_text(database, "SELECT concat_ws(' ', state, total, succeeded, refused, object)"
                                 " FROM skald.operation"),
@@ -198,10 +200,12 @@ static void test_a_stopped_operation_asks_no_more(void **state)
     const char *database = given_many();
     database_run(database, "SELECT skald.saga_operation_begin('skip', 'send-mail',"
                            " '{\"step\": \"send-mail\"}', 'ann', 'late', 1)");
-    assert_int_equal(database_integer(database, "SELECT skald.operation_work(1, 1, 0)"), 1);
+    assert_int_equal(
+        database_integer(database, "SELECT skald.operation_work(1, 1, 0, skald.now())"), 1);
     assert_string_equal(database_text(database, "SELECT skald.operation_stop(1, 'bob', 'wrong')"),
                         "ok");
-    assert_int_equal(database_integer(database, "SELECT skald.operation_work(1, 1, 0)"), 0);
+    assert_int_equal(
+        database_integer(database, "SELECT skald.operation_work(1, 1, 0, skald.now())"), 0);
     assert_string_equal(database_text(database, "SELECT detail FROM skald.audit WHERE action ="
                                                 " 'stop'"),
                         "after 1 of 2 sagas");
@@ -245,7 +249,8 @@ static void test_the_way_back_leaves_operations_on_jobs(void **state)
     database_run(database, sql);
     assert_string_equal(
         database_text(database, "SELECT string_agg(action, ' ') FROM skald.operation"), "discard");
-    assert_int_equal(database_integer(database, "SELECT skald.operation_work(2, 1, 1)"), 0);
+    assert_int_equal(
+        database_integer(database, "SELECT skald.operation_work(2, 1, 1, skald.now())"), 0);
     assert_string_equal(database_text(database, "SELECT skald.operation_stop(2, 'a', 'b')"),
                         "operation 2 is done already");
 }

@@ -52,7 +52,7 @@ static void services_end(given *services)
 /* In order, which it can only once it runs. */
 static void child_stop(test_child *child)
 {
-    WAIT_UNTIL(strstr(child_err(child), "SERVICE-RUNS") != NULL);
+    child_await(child, "SERVICE-RUNS");
     child_signal(child, SIGTERM);
     assert_int_equal(child_wait(child), 0);
     child_free(child);
@@ -66,7 +66,7 @@ static void test_every_event_is_applied_once_in_order(void **state)
 
     counting_publish(services.publisher, services.origin, KEYS, COUNT, 7);
 
-    WAIT_UNTIL(counting_facts(services.following) >= COUNT);
+    counting_await(child, services.following, COUNT);
     child_stop(child);
     counting_expect(services.following, KEYS, COUNT);
     services_end(&services);
@@ -109,7 +109,7 @@ static void crash_at(const char *name, int hit)
     child = counting_child(&services.child);
     const int64_t published =
         database_integer(services.origin, "SELECT coalesce(sum(number), 0) FROM counter");
-    WAIT_UNTIL(counting_facts(services.following) >= published);
+    counting_await(child, services.following, published);
     child_stop(child);
     counting_expect(services.following, KEYS, (int)published);
     services_end(&services);
@@ -130,7 +130,7 @@ static void test_a_rebuilt_stream_is_a_full_replay_and_changes_nothing(void **st
     given services = given_services();
     test_child *child = counting_child(&services.child);
     counting_publish(services.publisher, services.origin, KEYS, COUNT, 7);
-    WAIT_UNTIL(counting_facts(services.following) >= COUNT);
+    counting_await(child, services.following, COUNT);
 
     servers_kill(SKALD_SERVER_NATS);
     skald_error error = {0};
@@ -138,17 +138,25 @@ static void test_a_rebuilt_stream_is_a_full_replay_and_changes_nothing(void **st
     servers_start(SKALD_SERVER_NATS);
 
     counting_publish(services.publisher, services.origin, KEYS, COUNT, 7);
-    WAIT_UNTIL(counting_facts(services.following) >= 2 * COUNT);
+    counting_await(child, services.following, 2 * COUNT);
     child_stop(child);
     counting_expect(services.following, KEYS, 2 * COUNT);
     services_end(&services);
+}
+
+/* Outages are waited out by a service that runs; one that is only starting gives up at once. */
+static test_child *given_running_follower(const given *services)
+{
+    test_child *child = counting_child(&services->child);
+    child_await(child, "SERVICE-RUNS");
+    return child;
 }
 
 /* The server goes away and comes back again and again while events are published. */
 static void outage_under_load(bool kill, bool wipe)
 {
     given services = given_services();
-    test_child *child = counting_child(&services.child);
+    test_child *child = given_running_follower(&services);
     for (int round = 0; round < 4; round++) {
         counting_publish(services.publisher, services.origin, KEYS, COUNT, 5);
         (kill ? servers_kill : servers_stop)(SKALD_SERVER_NATS);
@@ -159,7 +167,7 @@ static void outage_under_load(bool kill, bool wipe)
         servers_start(SKALD_SERVER_NATS);
         counting_publish(services.publisher, services.origin, KEYS, COUNT / 2, 5);
     }
-    WAIT_UNTIL(counting_facts(services.following) >= 8 * COUNT);
+    counting_await(child, services.following, 8 * COUNT);
     child_stop(child);
     counting_expect(services.following, KEYS, 8 * COUNT);
     services_end(&services);
@@ -181,13 +189,13 @@ static void test_postgresql_killed_and_started_under_load_loses_nothing(void **s
 {
     (void)state;
     given services = given_services();
-    test_child *child = counting_child(&services.child);
+    test_child *child = given_running_follower(&services);
     for (int round = 0; round < 3; round++) {
         counting_publish(services.publisher, services.origin, KEYS, COUNT, 5);
         servers_stop(SKALD_SERVER_POSTGRES);
         servers_start(SKALD_SERVER_POSTGRES);
     }
-    WAIT_UNTIL(counting_facts(services.following) >= 3 * COUNT);
+    counting_await(child, services.following, 3 * COUNT);
     child_stop(child);
     counting_expect(services.following, KEYS, 3 * COUNT);
     services_end(&services);
@@ -236,7 +244,7 @@ static void test_what_a_mirror_has_lost_comes_from_the_outbox(void **state)
 
     test_child *child = counting_child(&services.child);
 
-    WAIT_UNTIL(counting_facts(services.following) >= COUNT);
+    counting_await(child, services.following, COUNT);
     child_stop(child);
     counting_expect(services.following, KEYS, COUNT);
     assert_int_equal(database_integer(services.following, "SELECT count(*) FROM skald.job"), 0);

@@ -203,6 +203,27 @@ static void test_the_rate_holds_and_the_order_is_that_of_the_ids(void **state)
     keeper_stop(service);
 }
 
+/* Slower than the keeper turns: what a turn finds too little must still be there at the next. */
+static void test_a_rate_below_one_per_second_gets_on(void **state)
+{
+    (void)state;
+    const char *database = prepared(3);
+    keeper_clock_set(database, "2026-05-01 13:00:00+00");
+    begin(database, "discard", "{}", "0.5");
+    skald_service *service = started(database);
+    WAIT_UNTIL(database_integer(database, "SELECT succeeded FROM skald.operation") == 1);
+    for (int second = 1; second <= 4; second++) {
+        char now[64];
+        snprintf(now, sizeof now, "2026-05-01 13:00:%02d+00", second);
+        keeper_clock_set(database, now);
+        keeper_turn_await(database);
+        WAIT_UNTIL(database_integer(database, "SELECT succeeded FROM skald.operation") ==
+                   1 + second / 2);
+    }
+    assert_contains(operation(database), "done|3|3|");
+    keeper_stop(service);
+}
+
 static void test_a_stop_leaves_the_rest_as_it_was(void **state)
 {
     (void)state;
@@ -284,6 +305,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_replay_touches_the_frozen_set_and_says_what_became_of_each),
         cmocka_unit_test(test_an_operation_on_nothing_is_done_at_once),
         cmocka_unit_test(test_the_rate_holds_and_the_order_is_that_of_the_ids),
+        cmocka_unit_test(test_a_rate_below_one_per_second_gets_on),
         cmocka_unit_test(test_a_stop_leaves_the_rest_as_it_was),
         cmocka_unit_test(test_an_operation_goes_on_after_every_kill_and_touches_each_job_once),
     };

@@ -21,7 +21,8 @@ static void add_many(errands *shop, int count, const char *note)
     skald_ring(shop->service);
 }
 
-/* Three processes, this one among them, on a queue that has these limits. */
+/* Three processes with four threads each, this one among them, on a queue that has these limits.
+ * Where nine jobs or more run at a time, each process runs one. */
 typedef struct three {
     errands shop;
     test_child *children[2];
@@ -43,14 +44,35 @@ static three three_begin(const char *limits)
     return all;
 }
 
-/* Every one of them has had its share. */
 static void three_end(three *all)
 {
-    assert_int_equal(
-        database_integer(all->shop.database, "SELECT count(DISTINCT process) FROM errand"), 3);
     for (int i = 0; i < 2; i++)
         errands_child_stop(all->children[i]);
     errands_end(&all->shop);
+}
+
+static int64_t running(const errands *shop)
+{
+    return database_integer(shop->database,
+                            "SELECT count(*) FROM skald.job WHERE state = 'running'");
+}
+
+static int64_t running_processes(const errands *shop)
+{
+    return database_integer(shop->database,
+                            "SELECT count(DISTINCT holder) FROM skald.job WHERE state = 'running'");
+}
+
+/* So many run, in all three processes, and none begins beside them: since the last one began every
+ * process has shown signs of life, with threads that are free. */
+static void three_run(const three *all, int jobs)
+{
+    const errands *shop = &all->shop;
+    WAIT_UNTIL(running(shop) == jobs && running_processes(shop) == 3);
+    WAIT_UNTIL(database_integer(shop->database,
+                                "SELECT count(*) FROM skald.process WHERE expires_at > (SELECT"
+                                " max(started_at) + interval '2 seconds' FROM skald.job)") == 3);
+    assert_true(running(shop) <= jobs);
 }
 
 /* Of all moments at which a job began: how many ran at most? */
@@ -68,14 +90,14 @@ static int64_t running_max(const errands *shop, const char *of)
 static void test_concurrency_holds_across_three_processes(void **state)
 {
     (void)state;
-    three all = three_begin("concurrency = 5");
-    add_many(&all.shop, 120, "sleep 20");
+    three all = three_begin("concurrency = 9");
+    add_many(&all.shop, 120, "wait");
+    three_run(&all, 9);
 
+    errands_open(&all.shop, "k");
     WAIT_UNTIL(errands_done(&all.shop) == 120);
 
-    const int64_t most = running_max(&all.shop, "");
-    assert_true(most <= 5);
-    assert_true(most >= 4);
+    assert_int_equal(running_max(&all.shop, ""), 9);
     three_end(&all);
 }
 
@@ -97,8 +119,10 @@ static void test_a_rate_holds_across_three_processes(void **state)
 {
     (void)state;
     three all = three_begin("rate = 40, burst = 3");
-    add_many(&all.shop, 150, "");
+    add_many(&all.shop, 150, "wait");
+    three_run(&all, 12);
 
+    errands_open(&all.shop, "k");
     WAIT_UNTIL(errands_done(&all.shop) == 150);
 
     assert_int_equal(rate_excess(&all.shop, 40, 3, ""), 0);
@@ -135,17 +159,17 @@ static void test_a_key_has_a_rate_of_its_own(void **state)
 static void test_a_key_has_a_concurrency_of_its_own_across_three_processes(void **state)
 {
     (void)state;
+    static const char *const keys[] = {"a", "b", "c", "d", "e"};
     three all = three_begin("key_concurrency = 2");
     PQclear(PQexec(all.shop.connection, "BEGIN"));
     for (int i = 0; i < 90; i++)
-        errands_add(&all.shop,
-                    i % 3 == 0   ? "a"
-                    : i % 3 == 1 ? "b"
-                                 : "c",
-                    i, "sleep 20", NULL, NULL);
+        errands_add(&all.shop, keys[i % 5], i, "wait", NULL, NULL);
     PQclear(PQexec(all.shop.connection, "COMMIT"));
     skald_ring(all.shop.service);
+    three_run(&all, 10);
 
+    for (int i = 0; i < 5; i++)
+        errands_open(&all.shop, keys[i]);
     WAIT_UNTIL(errands_done(&all.shop) == 90);
 
     assert_int_equal(running_max(&all.shop, "AND b.key = a.key"), 2);
@@ -163,9 +187,7 @@ static void test_limits_are_changed_while_jobs_run(void **state)
 
     set(&shop, "concurrency = 3");
     WAIT_UNTIL(errands_seen(&shop) == 3);
-    assert_int_equal(
-        database_integer(shop.database, "SELECT count(*) FROM skald.job WHERE state = 'running'"),
-        3);
+    assert_int_equal(running(&shop), 3);
     set(&shop, "concurrency = NULL");
     WAIT_UNTIL(errands_seen(&shop) == 4);
 
