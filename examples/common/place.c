@@ -57,24 +57,34 @@ bool place_start(const demo_place *place, demo_process *process, const char *pro
     return process_start(process, argv, environment);
 }
 
-bool place_migrate(const demo_place *place, demo_process *migration, const char *database)
+bool place_command(demo_process *command, const char *const argv[], const char *database)
 {
     char line[64];
     snprintf(line, sizeof(line), "PGDATABASE=%s", database);
+    const char *const environment[] = {line, NULL};
+    return process_start(command, argv, environment);
+}
+
+bool place_migrate(const demo_place *place, demo_process *migration, const char *database)
+{
     place_name(place, migration, "migrate");
     const char *const argv[] = {"skald", "migrate", "up", NULL};
-    const char *const environment[] = {line, NULL};
-    return process_start(migration, argv, environment);
+    return place_command(migration, argv, database);
+}
+
+bool place_commanded(demo_process *command)
+{
+    int code = 0;
+    while (process_runs(command, &code))
+        clock_sleep_ms(LOOK_MS);
+    if (code != 0)
+        process_say_ended(command, code);
+    return code == 0;
 }
 
 bool place_migrated(demo_process *migration)
 {
-    int code = 0;
-    while (process_runs(migration, &code))
-        clock_sleep_ms(LOOK_MS);
-    if (code != 0)
-        process_say_ended(migration, code);
-    return code == 0;
+    return place_commanded(migration);
 }
 
 bool place_apply_schema(const demo_place *place, PGconn *connection, const char *name)

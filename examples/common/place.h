@@ -28,6 +28,10 @@ void place_name(const demo_place *place, demo_process *process, const char *name
 bool place_start(const demo_place *place, demo_process *process, const char *program,
                  const char *const environment[]);
 
+/* Runs the command `skald` in a database: begun, and waited for. It must have a name. */
+bool place_command(demo_process *command, const char *const argv[], const char *database);
+bool place_commanded(demo_process *command);
+
 /* `skald migrate up` in a database, as its operator would do it: begun, and waited for. */
 bool place_migrate(const demo_place *place, demo_process *migration, const char *database);
 bool place_migrated(demo_process *migration);

@@ -11,6 +11,7 @@
 #include "driver/options.h"
 #include "driver/report.h"
 #include "driver/shop.h"
+#include "driver/timeline.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -252,6 +253,7 @@ static bool compare_books(demo_run *demo)
         demo->report.ways = books.ways;
         demo->report.placed = (unsigned)books.order_count;
         demo->report.ended = measure_ends(&books);
+        good = !demo->options.timeline || timeline_show(&demo->shop, &books, demo->talk);
     }
     audit_done(&books);
     return good;

@@ -3,6 +3,7 @@
 
 #include "common/option.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RATE 50
@@ -24,11 +25,12 @@ static const char help[] =
     "was done is taken back in the reverse order when one of them refuses.\n"
     "\n"
     "  --orders N               how many orders are placed (300)\n"
-    "  --rate R                 how many of them in a second (50; with --chaos, so that they "
-    "last)\n"
+    "  --rate R                 how many of them in a second (50; in chaos: spread over it)\n"
     "  --mode MODE              choreographed (the default) or orchestrated\n"
     "  --chaos SECONDS          instead of the outage of the e-mail service: orders, payments,\n"
     "                           inventory and email are killed at random for so long\n"
+    "  --timeline               shows in the end the way of one order, as skald saga show does;\n"
+    "                           with --mode orchestrated\n"
     "  --seed S                 repeats the customers of an earlier run (random)\n"
     "  --provider-latency MS    how long the payment provider takes for a call (40)\n"
     "  --mail-latency MS        how long the mail server takes for a mail (20)\n"
@@ -43,6 +45,7 @@ static const struct option known[] = {
     {"rate", required_argument, NULL, 'r'},
     {"mode", required_argument, NULL, 'o'},
     {"chaos", required_argument, NULL, 'c'},
+    {"timeline", no_argument, NULL, 't'},
     {"seed", required_argument, NULL, 's'},
     {"provider-latency", required_argument, NULL, 'p'},
     {"mail-latency", required_argument, NULL, 'm'},
@@ -74,6 +77,9 @@ static bool read_option(void *options, int option, const char *value)
         return option_number(value, 0.1, 1e5, &out->rate);
     case 'o':
         return read_mode(value, &out->orchestrated);
+    case 't':
+        out->timeline = true;
+        return true;
     case 'c':
         return option_unsigned(value, 1, 86400, &out->chaos_s);
     case 's':
@@ -99,6 +105,11 @@ bool options_read(demo_options *out, int argc, char **argv, int *code)
                           .mail_latency_ms = 20};
     if (!options_parse(argc, argv, known, help, read_option, out, code))
         return false;
+    if (out->timeline && !out->orchestrated) {
+        fprintf(stderr, "--timeline: there is no saga to show without --mode orchestrated\n");
+        *code = OPTION_EXIT_USAGE;
+        return false;
+    }
     if (out->rate == 0)
         out->rate = out->chaos_s > 0 ? (double)out->order_count / out->chaos_s : RATE;
     return true;

@@ -9,6 +9,7 @@ typedef struct demo_options {
     unsigned order_count;
     double rate; /* orders per second */
     bool orchestrated;
+    bool timeline;    /* one order's way is shown */
     unsigned chaos_s; /* how long services are killed; 0: not at all */
     uint64_t seed;
     long provider_latency_ms;

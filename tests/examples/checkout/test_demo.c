@@ -114,8 +114,8 @@ static void test_help_names_every_option(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "--orders",       "--rate",  "--mode", "--chaos", "--seed", "--provider-latency",
-        "--mail-latency", "--spoil", "--json", "--help",  NULL};
+        "--orders",           "--rate",         "--mode",  "--chaos", "--timeline", "--seed",
+        "--provider-latency", "--mail-latency", "--spoil", "--json",  "--help",     NULL};
     demo_helps("checkout", names);
 }
 
