@@ -29,6 +29,12 @@ static void note(const change *c, const char *why)
         c->table->note = skald_whatif_keep(c->w, why);
 }
 
+static uint32_t count_of(const skald_rows *rows)
+{
+    const uint32_t count = rows != NULL ? skald_rows_count(rows) : 0;
+    return count < READ_MAX ? count : READ_MAX;
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 /* What takes too long or is refused must not end the transaction that is looked at. */
@@ -81,22 +87,29 @@ static bool new_read(change *c)
     return sql != NULL && inside_run(c, &c->new, sql, 2, params);
 }
 
+/* Where others hold a key lock on the row, xmax is the number of a list of transactions: then a row
+ * that somebody locks and that has the key of a new one is taken as well. */
 static bool old_read(change *c)
 {
     if (c->target->updated + c->target->deleted == 0)
         return true;
-    const skald_param params[] = {skald_integer(c->w->transaction), skald_integer(c->w->span)};
-    const char *sql = select_write(c, SKALD_WHATIF_OURS("xmax"));
-    return sql != NULL && past_run(c, &c->old, sql, 2, params);
+    skald_array keys;
+    skald_array_init(&keys, SKALD_ARRAY_TEXT);
+    for (uint32_t i = 0; c->target->key != NULL && i < count_of(c->new); i++)
+        skald_array_text(&keys, skald_rows_text(c->new, i, COLUMN_KEY));
+    const skald_param params[] = {skald_integer(c->w->transaction), skald_integer(c->w->span),
+                                  skald_array_param(&keys)};
+    const char *where = skald_arena_format(
+        &c->w->report->memory,
+        SKALD_WHATIF_OURS("xmax") " OR (xmax::text <> '0' AND %s = ANY ($3::text[]))",
+        c->target->key != NULL ? c->target->key : "NULL");
+    const char *sql = where != NULL ? select_write(c, where) : NULL;
+    const bool read = sql != NULL && skald_array_ok(&keys) && past_run(c, &c->old, sql, 3, params);
+    skald_array_done(&keys);
+    return read;
 }
 
 /* --- matching -------------------------------------------------------------------------------- */
-
-static uint32_t count_of(const skald_rows *rows)
-{
-    const uint32_t count = rows != NULL ? skald_rows_count(rows) : 0;
-    return count < READ_MAX ? count : READ_MAX;
-}
 
 /* What was only locked stands where it stood. */
 static bool locked_drop(change *c)
@@ -237,7 +250,9 @@ skald_status skald_whatif_changes(skald_whatif *w, const skald_whatif_target *ta
     const skald_status status = table_new(&c, error);
     if (status != SKALD_OK)
         return status;
-    if (skald_clock_ms() > w->look_until_ms)
+    if (target->whole)
+        note(&c, "it is locked as a whole, so what was in it before cannot be seen");
+    else if (skald_clock_ms() > w->look_until_ms)
         note(&c, "not looked through: that would have held locks for too long");
     else if (new_read(&c) && old_read(&c) && (count_of(c.old) == 0 || locked_drop(&c)))
         match(&c);

@@ -70,6 +70,7 @@ typedef struct skald_whatif_target {
     const char *texts;                   /* expressions for their values */
     const char *key;                     /* an expression for the primary key; NULL: none */
     uint64_t inserted, updated, deleted; /* as counted, of rows that came and went too */
+    bool whole;                          /* locked as a whole, so that nobody else can read it */
 } skald_whatif_target;
 
 skald_status skald_whatif_changes(skald_whatif *w, const skald_whatif_target *target,

@@ -1,5 +1,6 @@
 /* The handler of a message that is parked or dead, as the program at hand has it. */
 #include "codec/decode.h"
+#include "event/control.h"
 #include "followers/context.h"
 #include "followers/jobs.h"
 #include "whatif/inside.h"
@@ -246,6 +247,27 @@ static void activity_tell(skald_whatif *w)
         "it is an activity, which may touch the world outside: what-if never calls one";
 }
 
+/* A command that was answered is answered again from what is remembered, without its handler. */
+static skald_status fence_look(skald_whatif *w, const skald_message *message, skald_error *error)
+{
+    if (message->kind != SKALD_KIND_COMMAND)
+        return SKALD_OK;
+    const char *operation =
+        skald_control_find(message->control, SKALD_CONTROL_OPERATION, &w->report->memory);
+    skald_rows *rows = NULL;
+    const skald_status status =
+        skald_pg_do(w->past, &rows, error, "SELECT state FROM skald.fence WHERE key = $1",
+                    operation != NULL ? operation : "");
+    if (status == SKALD_OK && skald_rows_count(rows) > 0)
+        w->report->pretended =
+            skald_arena_format(&w->report->memory,
+                               "it was not seen before (it was, and is remembered as \"%s\": the "
+                               "service would not run its handler)",
+                               skald_rows_text(rows, 0, 0));
+    skald_rows_free(rows);
+    return status;
+}
+
 static skald_status message_rehearse(skald_whatif *w, skald_item *item, skald_error *error)
 {
     skald_follower *follower = follower_find(w);
@@ -266,7 +288,9 @@ static skald_status message_rehearse(skald_whatif *w, skald_item *item, skald_er
     r->w = w;
     r->handler = handler;
     r->item = item;
-    const skald_status status = handler_rehearse(r, error);
+    skald_status status = fence_look(w, &item->message, error);
+    if (status == SKALD_OK)
+        status = handler_rehearse(r, error);
     free(r);
     return status;
 }

@@ -49,7 +49,7 @@ static skald_status transaction_check(skald_whatif *w, skald_error *error)
 
 #define CHANGED_TABLES                                                                             \
     "SELECT format('%I.%I', n.nspname, c.relname), a.names, a.texts, k.expression, s.n_tup_ins,"   \
-    " s.n_tup_upd, s.n_tup_del FROM pg_stat_xact_all_tables AS s"                                  \
+    " s.n_tup_upd, s.n_tup_del, l.whole FROM pg_stat_xact_all_tables AS s"                         \
     " JOIN pg_class AS c ON c.oid = s.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace"      \
     " CROSS JOIN LATERAL (SELECT string_agg(attname, E'\\n' ORDER BY attnum) AS names,"            \
     "  string_agg(format('left(%I::text, 4000)', attname), ', ' ORDER BY attnum) AS texts"         \
@@ -59,7 +59,10 @@ static skald_status transaction_check(skald_whatif *w, skald_error *error)
     "pg_index AS i JOIN pg_attribute AS t"                                                         \
     "  ON t.attrelid = i.indrelid AND t.attnum = ANY (i.indkey)"                                   \
     "  WHERE i.indrelid = c.oid AND i.indisprimary) AS k ON true"                                  \
-    " WHERE s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 AND a.names IS NOT NULL"                   \
+    " CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_locks WHERE relation = c.oid"              \
+    "  AND pid = pg_backend_pid() AND mode = 'AccessExclusiveLock' AND database ="                 \
+    "  (SELECT oid FROM pg_database WHERE datname = current_database())) AS whole) AS l"           \
+    " WHERE (s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 OR l.whole) AND a.names IS NOT NULL"      \
     " AND n.nspname NOT IN ('pg_catalog', 'pg_toast', 'information_schema')"                       \
     " AND NOT (" SHOWN_OTHERWISE ") ORDER BY 1"
 
@@ -77,6 +80,7 @@ static skald_status tables_look(skald_whatif *w, skald_error *error)
             .inserted = (uint64_t)skald_rows_integer(rows, i, 4),
             .updated = (uint64_t)skald_rows_integer(rows, i, 5),
             .deleted = (uint64_t)skald_rows_integer(rows, i, 6),
+            .whole = skald_rows_boolean(rows, i, 7),
         };
         status = skald_whatif_changes(w, &target, error);
     }
@@ -89,14 +93,15 @@ static skald_status tables_look(skald_whatif *w, skald_error *error)
 /* kind or state, type, key, addressee or queue, operation, due, body */
 #define NEW_MESSAGES                                                                               \
     "SELECT CASE kind WHEN 'c' THEN 'command' WHEN 'r' THEN 'reply' ELSE 'event' END, type, key,"  \
-    " addressee, substring(control FROM 'Skald-Operation: ([^\\n]*)'), NULL::text, body"           \
-    " FROM skald.outbox WHERE position > $3 AND " SKALD_WHATIF_OURS("xmin") " ORDER BY position"
+    " addressee, substring(control FROM 'Skald-Operation: ([^\\n]*)'), NULL::text, body,"          \
+    " count(*) OVER () FROM skald.outbox WHERE position > $3 AND " SKALD_WHATIF_OURS(              \
+        "xmin") " ORDER BY position LIMIT $4"
 
 #define NEW_JOBS                                                                                   \
     "SELECT CASE WHEN operation IS NULL THEN 'job' ELSE 'activity' END, type, key,"                \
     " coalesce(queue, follower), operation,"                                                       \
-    " CASE WHEN due_at > skald.now() THEN due_at::text END, body FROM skald.job"                   \
-    " WHERE id > $3 AND " SKALD_WHATIF_OURS("xmin") " ORDER BY id"
+    " CASE WHEN due_at > skald.now() THEN due_at::text END, body, count(*) OVER ()"                \
+    " FROM skald.job WHERE id > $3 AND " SKALD_WHATIF_OURS("xmin") " ORDER BY id LIMIT $4"
 
 static const char *text_keep(skald_whatif *w, const skald_rows *rows, uint32_t row, int column)
 {
@@ -128,16 +133,18 @@ static skald_status message_add(skald_whatif *w, skald_whatif_message ***tail,
 }
 
 static skald_status messages_look(skald_whatif *w, const char *sql, int64_t after,
-                                  skald_whatif_message **out, skald_error *error)
+                                  skald_whatif_message **out, uint64_t *more, skald_error *error)
 {
     const skald_param params[] = {skald_integer(w->transaction), skald_integer(w->span),
-                                  skald_integer(after)};
+                                  skald_integer(after), skald_integer(SKALD_WHATIF_MESSAGES_MAX)};
     skald_rows *rows = NULL;
-    skald_status status = skald_pg_run_binary(w->pg, &rows, sql, 3, params, error);
+    skald_status status = skald_pg_run_binary(w->pg, &rows, sql, 4, params, error);
     while (*out != NULL)
         out = &(*out)->next;
     for (uint32_t i = 0; status == SKALD_OK && i < skald_rows_count(rows); i++)
         status = message_add(w, &out, rows, i, error);
+    if (status == SKALD_OK && skald_rows_count(rows) > 0)
+        *more = (uint64_t)skald_rows_integer(rows, 0, 7) - skald_rows_count(rows);
     skald_rows_free(rows);
     return status;
 }
@@ -149,9 +156,11 @@ skald_status skald_whatif_look(skald_whatif *w, skald_error *error)
     if (status == SKALD_OK)
         status = span_find(w, error);
     if (status == SKALD_OK)
-        status = messages_look(w, NEW_MESSAGES, w->outbox_before, &w->report->messages, error);
+        status = messages_look(w, NEW_MESSAGES, w->outbox_before, &w->report->messages,
+                               &w->report->messages_more, error);
     if (status == SKALD_OK)
-        status = messages_look(w, NEW_JOBS, w->job_before, &w->report->jobs, error);
+        status = messages_look(w, NEW_JOBS, w->job_before, &w->report->jobs, &w->report->jobs_more,
+                               error);
     if (status == SKALD_OK)
         status = tables_look(w, error);
     /* A connection that is lost has rolled back by itself. */

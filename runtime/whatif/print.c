@@ -107,12 +107,15 @@ static void message_print(const skald_whatif_message *message, FILE *out)
     body_print(message, out);
 }
 
-static void messages_print(const char *title, const skald_whatif_message *message, FILE *out)
+static void messages_print(const char *title, const skald_whatif_message *message, uint64_t more,
+                           FILE *out)
 {
     if (message != NULL)
         fprintf(out, "%s\n", title);
     for (; message != NULL; message = message->next)
         message_print(message, out);
+    if (more > 0)
+        fprintf(out, "  and %llu more\n", (unsigned long long)more);
 }
 
 /* --- the report ------------------------------------------------------------------------------ */
@@ -124,6 +127,8 @@ static void job_print(const skald_whatif_report *report, FILE *out)
         fprintf(out, ": %s", report->job_reason);
     fputc('\n', out);
     message_print(&report->input, out);
+    if (report->pretended != NULL)
+        fprintf(out, "Assumed: %s\n", report->pretended);
     if (report->code != NULL)
         fprintf(out, "Handler \"%s\" of this program\n", report->code);
 }
@@ -182,8 +187,8 @@ void skald_whatif_print(const skald_whatif_report *report, FILE *out)
         fputs("Rows\n", out);
     for (const skald_whatif_table *table = report->tables; table != NULL; table = table->next)
         table_print(table, out);
-    messages_print("Messages", report->messages, out);
-    messages_print("Jobs, none of which was begun", report->jobs, out);
+    messages_print("Messages", report->messages, report->messages_more, out);
+    messages_print("Jobs, none of which was begun", report->jobs, report->jobs_more, out);
     if (report->warning != NULL)
         fprintf(out, "Attention: %s\n", report->warning);
     else

@@ -89,6 +89,7 @@ static void job_write(skald_json *json, const skald_whatif_report *report)
     text(json, "state", report->job_state);
     text(json, "reason", report->job_reason);
     text(json, "handler", report->code);
+    text(json, "assumed", report->pretended);
     skald_json_name(json, "message");
     message_write(json, &report->input);
     skald_json_close(json, '}');
@@ -154,7 +155,9 @@ void skald_whatif_print_json(const skald_whatif_report *report, FILE *out)
         table_write(&json, table);
     skald_json_close(&json, ']');
     messages_write(&json, "messages", report->messages);
+    count(&json, "messagesMore", report->messages_more);
     messages_write(&json, "jobs", report->jobs);
+    count(&json, "jobsMore", report->jobs_more);
     text(&json, "warning", report->warning);
     skald_json_close(&json, '}');
     skald_json_end(&json);

@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { SKALD_WHATIF_ROWS_MAX = 20 }; /* shown of one table */
+enum {
+    SKALD_WHATIF_ROWS_MAX = 20,     /* shown of one table */
+    SKALD_WHATIF_MESSAGES_MAX = 100 /* shown, and as many jobs */
+};
 
 /* One text per column, NULL for SQL's NULL. */
 typedef struct skald_whatif_row {
@@ -69,7 +72,9 @@ typedef struct skald_whatif_report {
 
     skald_whatif_table *tables;
     skald_whatif_message *messages;
+    uint64_t messages_more;     /* than are shown */
     skald_whatif_message *jobs; /* and activities of sagas, which are held back */
+    uint64_t jobs_more;
 } skald_whatif_report;
 
 void skald_whatif_report_done(skald_whatif_report *report);

@@ -52,6 +52,20 @@ static skald_status errand_never(skald_context *context, const ProtobufCMessage 
 static const skald_activity errand[1] = {
     {"errand", &test__v1__counted__descriptor, errand_never, NULL}};
 
+/* A command, and a job that comes of it. */
+static skald_status answer(skald_context *context, const ProtobufCMessage *message)
+{
+    const Test__V1__Counted *command = (const Test__V1__Counted *)message;
+    if (command->number < 0)
+        return skald_refuse(context, "no such number");
+    Test__V1__Answered reply = TEST__V1__ANSWERED__INIT;
+    reply.key = command->key;
+    skald_enqueue(context, "errands", message, NULL);
+    return skald_reply(context, &reply.base);
+}
+
+static const skald_handler participant[1] = {{"answer", &test__v1__counted__descriptor, answer}};
+
 static void program_become(int argc, char **argv)
 {
     if (argc < 3 || strcmp(argv[1], program_word) != 0)
@@ -60,6 +74,7 @@ static void program_become(int argc, char **argv)
     options.database = argv[2];
     skald_service *service = skald_service_open("shop", &options);
     (void)skald_follow(service, "shop", mended);
+    (void)skald_participate(service, "ports", participant);
     (void)skald_queue(service, "errands", errand, NULL);
     argv[2] = argv[0];
     exit(skald_main(service, argc - 2, argv + 2));
@@ -226,6 +241,26 @@ static void test_rows_without_a_key_and_of_subtransactions_are_shown(void **stat
                 "~ item=plum amount=1 -> 0\n"));
 }
 
+static void test_an_update_of_a_row_that_others_lock_is_one(void **state)
+{
+    (void)state;
+    const setting shop = shop_with_dead("UPDATE stock SET amount = 0 WHERE item = 'apple'");
+    PGconn *other = PQconnectdb(shop.database);
+    PQclear(PQexec(other, "BEGIN"));
+    PQclear(PQexec(other, "SELECT FROM stock FOR KEY SHARE"));
+    expect(&shop, what_if(&shop, job_option(&shop), NULL), 0,
+           SAYS("stock: 0 inserted, 1 updated, 0 deleted\n      ~ item=apple amount=7 -> 0\n"));
+    PQfinish(other);
+}
+
+static void test_a_table_that_is_emptied_is_named(void **state)
+{
+    (void)state;
+    const setting shop = shop_with_dead("TRUNCATE bare");
+    expect(&shop, what_if(&shop, job_option(&shop), NULL), 0,
+           SAYS("bare: 0 inserted", "it is locked as a whole"));
+}
+
 static void test_of_many_rows_some_are_shown_and_all_are_counted(void **state)
 {
     (void)state;
@@ -272,6 +307,41 @@ static void test_a_queues_job_is_shown_and_not_begun(void **state)
         SAYS("of \"errands\", waiting", "\"key\":\"k2\"", "Outcome: held back: it is an activity"));
 }
 
+static void command_insert(setting *shop, const char *body)
+{
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO skald.queue (name) VALUES ('errands') ON CONFLICT DO NOTHING;"
+             "INSERT INTO skald.follower (name, stream, partitions) VALUES ('ports', 'ports', 16)"
+             " ON CONFLICT DO NOTHING; DELETE FROM skald.job;"
+             "INSERT INTO skald.job (follower, state, position, message_id, partition, type, key,"
+             " body, published_at, source, content_type, addressee, control) VALUES ('ports',"
+             " 'parked', 7, gen_random_uuid(), 0, 'test.v1.Counted', 'v', '%s', now(), '/ports',"
+             " 'application/protobuf', 'shop', E'Skald-Operation: v/load/run.1\\n')",
+             body);
+    database_run(shop->database, sql);
+    digest_take(shop->database, shop->digest);
+}
+
+static void test_a_command_shows_its_answer(void **state)
+{
+    (void)state;
+    setting shop = shop_with_dead("story");
+    command_insert(&shop, "\\x0a0176");
+    expect(&shop, what_if(&shop, job_option(&shop), NULL), 0,
+           SAYS("command test.v1.Counted key \"v\"", "Outcome: done\n",
+                "reply test.v1.Answered key \"v\", operation v/load/run.1\n"
+                "      {\"key\":\"v\",\"number\":\"0\"}\n",
+                "  job test.v1.Counted key \"v\" for \"errands\"\n"));
+
+    database_run(shop.database, "INSERT INTO skald.fence (key, state, outcome) VALUES"
+                                " ('v/load/run.1', 'done', 'done')");
+    command_insert(&shop, "\\x0a017610ffffffffffffffffff01");
+    expect(&shop, what_if(&shop, job_option(&shop), NULL), 1,
+           SAYS("Assumed: it was not seen before (it was, and is remembered as \"done\"",
+                "Outcome: refused: no such number\n"));
+}
+
 static void test_what_is_not_there_is_said(void **state)
 {
     (void)state;
@@ -297,9 +367,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_what_only_fails_at_commit_is_found),
         cmocka_unit_test(test_nothing_can_be_committed),
         cmocka_unit_test(test_rows_without_a_key_and_of_subtransactions_are_shown),
+        cmocka_unit_test(test_an_update_of_a_row_that_others_lock_is_one),
+        cmocka_unit_test(test_a_table_that_is_emptied_is_named),
         cmocka_unit_test(test_of_many_rows_some_are_shown_and_all_are_counted),
         cmocka_unit_test(test_it_gives_up_where_the_service_holds_a_lock),
         cmocka_unit_test(test_a_queues_job_is_shown_and_not_begun),
+        cmocka_unit_test(test_a_command_shows_its_answer),
         cmocka_unit_test(test_what_is_not_there_is_said),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
