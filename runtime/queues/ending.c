@@ -329,7 +329,7 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
             continue;
         runs[i]->settled = true;
         limited = limited || runs[i]->queue->limited || runs[i]->queue->ordered;
-        answered = answered || skald_context_answers(&runs[i]->context);
+        answered = answered || runs[i]->item->message.addressee != NULL;
         atomic_fetch_add(&tally->jobs_done,
                          runs[i]->end == SKALD_RUN_DONE || runs[i]->end == SKALD_RUN_REFUSED);
         atomic_fetch_add(&tally->jobs_failed, runs[i]->end == SKALD_RUN_FAILED);

@@ -102,16 +102,16 @@ static inline void saga_store(const told_saga *told)
     char owed[1024];
     const size_t size = skald_saga_encode(&told->saga, code);
     skald_saga_future_words(&told->plan, &told->saga, words, sizeof words);
-    snprintf(
-        sql, sizeof sql,
-        "UPDATE skald.saga SET phase = '%s', machine = '\\x%s', future = '%s', waits_for = $w$%s$w$,"
-        " tasks = %s, owed = %s, turns = %d, changed_at = skald.now(),"
-        " due_at = CASE %lld WHEN 0 THEN 'infinity' ELSE to_timestamp(%lld / 1000.0) END,"
-        " ended_at = CASE WHEN '%s' LIKE 'comp%%ed' THEN skald.now() END WHERE id = '%s'",
-        skald_saga_phase_words(told->saga.phase), hex_of((skald_bytes){code, size}, hex),
-        future_of(told), words, names_of(told, true, tasks), names_of(told, false, owed),
-        told->turns, (long long)told->saga.due_ms, (long long)told->saga.due_ms,
-        skald_saga_phase_words(told->saga.phase), told->id);
+    snprintf(sql, sizeof sql,
+             "UPDATE skald.saga SET phase = '%s', machine = '\\x%s', future = '%s', waits_for = "
+             "$w$%s$w$,"
+             " tasks = %s, owed = %s, turns = %d, changed_at = skald.now(),"
+             " due_at = CASE %lld WHEN 0 THEN 'infinity' ELSE to_timestamp(%lld / 1000.0) END,"
+             " ended_at = CASE WHEN '%s' LIKE 'comp%%ed' THEN skald.now() END WHERE id = '%s'",
+             skald_saga_phase_words(told->saga.phase), hex_of((skald_bytes){code, size}, hex),
+             future_of(told), words, names_of(told, true, tasks), names_of(told, false, owed),
+             told->turns, (long long)told->saga.due_ms, (long long)told->saga.due_ms,
+             skald_saga_phase_words(told->saga.phase), told->id);
     database_run(told->database, sql);
 }
 

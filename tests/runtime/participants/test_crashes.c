@@ -10,6 +10,15 @@
 
 #include <signal.h>
 
+/* Everything may be answered before it begins, by the one that died: it is to know of signals. */
+static void child_drain(test_child *child)
+{
+    WAIT_UNTIL(strstr(child_err(child), "SERVICE-RUNS") != NULL);
+    child_signal(child, SIGTERM);
+    assert_int_equal(child_wait(child), 0);
+    child_free(child);
+}
+
 static void test_a_command_that_ends_its_process_is_dead_and_answers_failed(void **state)
 {
     (void)state;
@@ -26,9 +35,7 @@ static void test_a_command_that_ends_its_process_is_dead_and_answers_failed(void
                         "dead bad Skald-Operation: bad/hold/run.1\n");
     assert_string_equal(commanding_fence(&pair, "bad"), "");
     assert_string_equal(commanding_effects(&pair, "bad"), "");
-    child_signal(child, SIGTERM);
-    assert_int_equal(child_wait(child), 0);
-    child_free(child);
+    child_drain(child);
     commanding_end(&pair);
 }
 
@@ -49,9 +56,7 @@ static void test_killed_between_handler_and_commit_a_command_is_applied_once(voi
     child = commanding_child(&pair, false, NULL);
     WAIT_UNTIL(commanding_answered(&pair, "o2", "run.1 done"));
     assert_string_equal(commanding_effects(&pair, "o2"), "run.1");
-    child_signal(child, SIGTERM);
-    assert_int_equal(child_wait(child), 0);
-    child_free(child);
+    child_drain(child);
     commanding_end(&pair);
 }
 
@@ -77,9 +82,7 @@ static void test_at_every_crash_point_a_command_is_applied_once_and_answered(voi
                                        "run.1 done test.v1.Answered, undo.1 done, run.1 done "
                                        "test.v1.Answered"));
         assert_string_equal(commanding_effects(&pair, saga), "run.1 undo.1");
-        child_signal(child, SIGTERM);
-        assert_int_equal(child_wait(child), 0);
-        child_free(child);
+        child_drain(child);
     }
     commanding_end(&pair);
 }
