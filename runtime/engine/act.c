@@ -258,6 +258,7 @@ static void refuse_request(const act *a, const skald_saga_action *action)
     const bool parent = a->input != NULL && a->input->event == SKALD_EVENT_TAKE_BACK &&
                         a->saga->parent != NULL && a->input->operation != NULL;
     skald_turn_line(a->saga, "             refused: %s", action->why);
+    a->saga->denied = action->why;
     if (parent)
         skald_turn_tell(a->turn, a->saga->parent, "refused", a->input->operation, NULL,
                         (skald_bytes){0}, false, action->why);

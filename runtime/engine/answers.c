@@ -54,6 +54,7 @@ skald_status skald_command(skald_context *context, const ProtobufCMessage *messa
     if (status != SKALD_OK)
         return skald_context_failed(context, &error);
     call->command_type = message->descriptor->name;
+    skald_context_type_note(context, message);
     return SKALD_OK;
 }
 

@@ -98,7 +98,9 @@ typedef struct skald_turn_saga {
     const char *lock;     /* that it waits for from now on */
     const char *block;    /* why it is blocked from now on */
     bool unblock;
-    const char *reason; /* of the last refusal or failure */
+    const char *reason;         /* of the last refusal or failure */
+    skald_saga_event_kind said; /* which of the two */
+    const char *denied;         /* why a request was refused */
     const char *actor;
     char *lines;
     size_t lines_size, lines_capacity;
@@ -152,6 +154,8 @@ struct skald_turn {
     skald_turn_verdict *verdicts;
     size_t verdict_count, verdict_capacity;
     uint32_t conflicts;
+    skald_rehearsal *rehearsal; /* NULL: what is done is kept */
+    bool rehearsed;             /* its `begin` or `look` has ended it */
 
     /* Rows on their way (write.c). */
     skald_outbox_writer events;
@@ -246,6 +250,14 @@ void skald_turn_tell(skald_turn *turn, const char *saga_id, const char *event,
 skald_status skald_turn_send(skald_turn *turn, skald_error *error);
 
 /* --- turn.c --------------------------------------------------------------------------------- */
+
+/* One transaction for these of turn->ids, or (count 0) for whatever is to be done. On failure
+ * nothing of it happened, and *culprit is the number of the saga that caused it, or SIZE_MAX. */
+skald_status skald_turn_try(skald_turn *turn, const size_t *ids, size_t count, size_t *culprit,
+                            skald_error *error);
+
+/* The verdict on a saga that fails alone for a reason that no statement of a call has. */
+void skald_turn_verdict_of_trouble(skald_turn *turn, const char *id, const skald_error *failure);
 
 /* What an earlier attempt of this turn has found out; NULL: nothing. */
 const skald_turn_verdict *skald_turn_verdict_find(const skald_turn *turn,

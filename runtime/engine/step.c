@@ -155,6 +155,7 @@ static void reason_tell(skald_turn_saga *saga, skald_saga_event_kind event, cons
     if (!matters || reason == NULL || reason[0] == '\0')
         return;
     saga->reason = reason;
+    saga->said = event;
     skald_turn_line(saga, "             says: %s", reason);
 }
 

@@ -127,7 +127,7 @@ static void verdict_of_statement(skald_turn *turn, uint32_t owner, const skald_e
 
 /* Alone, and it still fails: the last local step is to blame for what only shows at COMMIT; without
  * one nobody but a person can help. */
-static void verdict_of_trouble(skald_turn *turn, const char *id, const skald_error *failure)
+void skald_turn_verdict_of_trouble(skald_turn *turn, const char *id, const skald_error *failure)
 {
     const skald_turn_saga *saga = turn->saga_count > 0 ? &turn->sagas[0] : NULL;
     const bool called = saga != NULL && saga->call_count > 0;
@@ -206,9 +206,36 @@ static void culprit_correct(skald_turn *turn, size_t *culprit, const skald_error
         verdict_of_statement(turn, owner, failure);
 }
 
-/* One transaction for `ids`, or (count 0) for whatever is to be done. */
-static skald_status turn_try(skald_turn *turn, const size_t *ids, size_t count, size_t *culprit,
-                             skald_error *error)
+/* What is rehearsed begins with what is assumed, and what is known of time. */
+static skald_status rehearsal_begin(skald_turn *turn, skald_error *error)
+{
+    skald_rehearsal *rehearsal = turn->rehearsal;
+    const skald_status status =
+        rehearsal != NULL ? rehearsal->begin(rehearsal->user, turn->pipeline, error) : SKALD_OK;
+    turn->rehearsed = status != SKALD_OK;
+    return status;
+}
+
+/* All that would only fail at COMMIT fails now. */
+static skald_status rehearsal_fill(skald_turn *turn, size_t *culprit, skald_error *error)
+{
+    if (turn->rehearsal->now_ms > turn->now_ms)
+        turn->now_ms = turn->rehearsal->now_ms;
+    const skald_status status = turn_fill(turn, culprit, error);
+    return status != SKALD_OK
+               ? status
+               : skald_pipeline_send(turn->pipeline, SKALD_PIPELINE_NOBODY,
+                                     "SET CONSTRAINTS ALL IMMEDIATE", 0, NULL, error);
+}
+
+static skald_status rehearsal_look(skald_turn *turn, skald_error *error)
+{
+    turn->rehearsed = true;
+    return turn->rehearsal->look(turn->rehearsal->user, turn, error);
+}
+
+skald_status skald_turn_try(skald_turn *turn, const size_t *ids, size_t count, size_t *culprit,
+                            skald_error *error)
 {
     *culprit = CULPRIT_UNKNOWN;
     skald_turn_rows_clear(turn);
@@ -219,7 +246,9 @@ static skald_status turn_try(skald_turn *turn, const size_t *ids, size_t count, 
     if (status != SKALD_OK)
         return status;
     skald_crash_here(SKALD_CRASH_ENGINE_BEGUN);
-    status = skald_turn_load(turn, ids, count, error);
+    status = rehearsal_begin(turn, error);
+    if (status == SKALD_OK)
+        status = skald_turn_load(turn, ids, count, error);
     if (status == SKALD_OK && count == 0)
         ids_note(turn);
     bool apart = false; /* some of them must run alone: nothing is done yet */
@@ -229,10 +258,12 @@ static skald_status turn_try(skald_turn *turn, const size_t *ids, size_t count, 
     if (status == SKALD_OK && (idle || apart))
         return skald_pipeline_rollback(turn->pipeline, error);
     if (status == SKALD_OK)
-        status = turn_fill(turn, culprit, error);
+        status = turn->rehearsal != NULL ? rehearsal_fill(turn, culprit, error)
+                                         : turn_fill(turn, culprit, error);
     if (status == SKALD_OK) {
         skald_crash_here(SKALD_CRASH_ENGINE_SENT);
-        status = skald_pipeline_commit(turn->pipeline, error);
+        status = turn->rehearsal != NULL ? skald_pipeline_leave_open(turn->pipeline, error)
+                                         : skald_pipeline_commit(turn->pipeline, error);
         if (status != SKALD_OK)
             culprit_correct(turn, culprit, error);
     } else {
@@ -247,6 +278,8 @@ static skald_status turn_try(skald_turn *turn, const size_t *ids, size_t count, 
     }
     if (status != SKALD_OK)
         return status;
+    if (turn->rehearsal != NULL)
+        return rehearsal_look(turn, error);
     skald_crash_here(SKALD_CRASH_ENGINE_COMMITTED);
     turn->conflicts = 0;
     committed_tell(turn);
@@ -290,7 +323,7 @@ static skald_status failed(skald_turn *turn, const size_t *ids, size_t count, si
     if (passing(turn, failure->status))
         conflict_pause(turn);
     else if (count == 1 && turn->verdict_count == verdicts_before)
-        verdict_of_trouble(turn, turn->ids[ids[0]], failure);
+        skald_turn_verdict_of_trouble(turn, turn->ids[ids[0]], failure);
     if (count == 1)
         return ids_run(turn, ids, 1, error);
     if (culprit == CULPRIT_UNKNOWN)
@@ -308,7 +341,7 @@ static skald_status ids_run(skald_turn *turn, const size_t *ids, size_t count, s
     size_t culprit;
     skald_error failure = {0};
     const size_t verdicts_before = turn->verdict_count;
-    const skald_status status = turn_try(turn, ids, count, &culprit, &failure);
+    const skald_status status = skald_turn_try(turn, ids, count, &culprit, &failure);
     if (status == SKALD_OK)
         return SKALD_OK;
     if (blameless(status) || turn->verdict_count >= VERDICTS_MAX) {
@@ -354,7 +387,7 @@ skald_status skald_turn_run(skald_turn *turn, const skald_turn_partition *partit
     turn->id_count = 0;
     size_t culprit;
     skald_error failure = {0};
-    skald_status status = turn_try(turn, NULL, 0, &culprit, &failure);
+    skald_status status = skald_turn_try(turn, NULL, 0, &culprit, &failure);
     *stepped = turn->id_count;
     if (status == SKALD_OK)
         return turn->id_count > 1 && any_alone(turn) ? apart_run(turn, error) : SKALD_OK;

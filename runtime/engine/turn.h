@@ -5,6 +5,7 @@
 
 #include "followers/hub.h"
 #include "pg/connection.h"
+#include "pg/pipeline.h"
 #include "supervisor/hand.h"
 
 typedef struct skald_turn skald_turn;
@@ -36,5 +37,21 @@ skald_status skald_turn_released(skald_turn *turn, const skald_turn_partition *p
  * `*wait_ms`. */
 skald_status skald_turn_next_due(skald_turn *turn, const skald_turn_partition *partitions,
                                  size_t count, int64_t *wait_ms, skald_error *error);
+
+/* One turn of one saga that is looked at and never kept (whatif/). */
+typedef struct skald_rehearsal {
+    const char *saga;
+    /* In the transaction, before the saga is loaded: may write what is to be assumed. */
+    skald_status (*begin)(void *user, skald_pipeline *pipeline, skald_error *error);
+    /* All rows are written, and the transaction is open on the turn's connection. Ends it. */
+    skald_status (*look)(void *user, const skald_turn *turn, skald_error *error);
+    void *user;
+    int64_t now_ms; /* it is at least so late; set by `begin` */
+} skald_rehearsal;
+
+/* As often as failures of user code ask for it, `begin` runs again in a new transaction; `look`
+ * runs at most once. What either of them fails with, and SKALD_TIMEOUT and SKALD_CONFLICT of any
+ * statement, ends the rehearsal. */
+skald_status skald_turn_rehearse(skald_turn *turn, skald_rehearsal *rehearsal, skald_error *error);
 
 #endif

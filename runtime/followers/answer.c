@@ -50,6 +50,7 @@ skald_status skald_reply(skald_context *context, const ProtobufCMessage *reply)
     if (status != SKALD_OK)
         return skald_context_failed(context, &error);
     context->reply_type = reply->descriptor->name;
+    skald_context_type_note(context, reply);
     return SKALD_OK;
 }
 

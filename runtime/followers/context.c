@@ -153,6 +153,13 @@ static skald_status delayed_add(skald_context *context, const skald_message *eve
                : skald_error_set(error, status, "no memory for an event that is published later");
 }
 
+void skald_context_type_note(const skald_context *context, const ProtobufCMessage *message)
+{
+    skald_types_seen *seen = context->hub->types_seen;
+    if (seen != NULL && seen->count < SKALD_TYPES_SEEN_MAX)
+        seen->types[seen->count++] = message->descriptor;
+}
+
 skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *event,
                                 const skald_publish_options *options)
 {
@@ -160,6 +167,8 @@ skald_status skald_publish_with(skald_context *context, const ProtobufCMessage *
     skald_message message;
     skald_status status = skald_compose(&message, event, options, &context->item->message,
                                         context->hub->partitions, &context->memory, &error);
+    if (status == SKALD_OK)
+        skald_context_type_note(context, event);
     if (status == SKALD_OK && skald_publish_waits(options)) {
         status = delayed_add(context, &message, options, &error);
     } else if (status == SKALD_OK && context->effects != NULL) {

@@ -83,6 +83,9 @@ skald_status skald_context_job_hold(skald_context *context, const skald_new_job 
                                     skald_error *error);
 skald_status skald_context_job_flush(skald_context *context, skald_error *error);
 
+/* User code writes a message of this type. */
+void skald_context_type_note(const skald_context *context, const ProtobufCMessage *message);
+
 /* Frees what the handler used. */
 void skald_context_end(skald_context *context);
 

@@ -8,6 +8,7 @@
 #include "nats/connection.h"
 #include "policy.h"
 
+#include <protobuf-c/protobuf-c.h>
 #include <pthread.h>
 #include <skald/service.h>
 #include <stdatomic.h>
@@ -15,7 +16,7 @@
 /* PostgreSQL ends a transaction that a handler keeps waiting so much longer than it may, so that a
  * frozen process cannot hold locks for ever. Under a supervisor the process has been ended by then.
  */
-enum { SKALD_HANDLER_SLACK_MS = 5000, SKALD_HOST_SIZE = 128 };
+enum { SKALD_HANDLER_SLACK_MS = 5000, SKALD_HOST_SIZE = 128, SKALD_TYPES_SEEN_MAX = 256 };
 
 typedef struct skald_tally {
     atomic_uint_fast64_t handled;
@@ -29,6 +30,12 @@ typedef struct skald_tally {
     atomic_uint_fast64_t jobs_done;
     atomic_uint_fast64_t jobs_failed;
 } skald_tally;
+
+/* The types of what user code has written, for who shows it (whatif/). */
+typedef struct skald_types_seen {
+    const ProtobufCMessageDescriptor *types[SKALD_TYPES_SEEN_MAX];
+    uint32_t count;
+} skald_types_seen;
 
 struct skald_leases;
 struct skald_sagas;
@@ -52,6 +59,7 @@ typedef struct skald_hub {
     void *user;
     struct skald_leases *leases;
     struct skald_sagas *sagas; /* engine/kinds.h: the definitions this program knows; NULL: none */
+    skald_types_seen *types_seen; /* NULL: nobody shows it */
     skald_tally tally;
     atomic_bool enqueued;       /* jobs were committed since the last ring */
     pthread_mutex_t names_lock; /* guards queue_names */

@@ -294,3 +294,27 @@ skald_status skald_jobs_due(skald_pg *pg, skald_lane *const *lanes, size_t lane_
     lanes_forget(&arrays);
     return status;
 }
+
+skald_status skald_jobs_find(skald_pg *pg, int64_t id, skald_item **out, skald_error *error)
+{
+    const skald_param param = skald_integer(id);
+    skald_rows *rows = NULL;
+    skald_status status = skald_pg_run_binary(
+        pg, &rows,
+        "SELECT " JOB_COLUMNS " FROM skald.job AS j"
+        " LEFT JOIN LATERAL (SELECT * FROM skald.attempt AS t WHERE t.job = j.id"
+        "  ORDER BY t.number DESC LIMIT 1) AS a ON true WHERE j.id = $1",
+        1, &param, error);
+    if (status != SKALD_OK)
+        return status;
+    skald_arena scratch;
+    skald_arena_init(&scratch, 0);
+    skald_item *item = skald_rows_count(rows) > 0 ? job_item(rows, 0, &scratch) : NULL;
+    if (item == NULL && skald_rows_count(rows) > 0)
+        status = skald_error_set(error, SKALD_NO_MEMORY, "no memory for a job");
+    else
+        *out = item;
+    skald_arena_done(&scratch);
+    skald_rows_free(rows);
+    return status;
+}

@@ -28,6 +28,9 @@ skald_status skald_jobs_due(skald_pg *pg, skald_lane *const *lanes, size_t lane_
 skald_status skald_jobs_check(skald_pg *pg, skald_lane *const *lanes, size_t lane_count,
                               bool *changed, skald_error *error);
 
+/* The job with this number as an item without a lane, whatever its state; NULL when there is none. */
+skald_status skald_jobs_find(skald_pg *pg, int64_t id, skald_item **out, skald_error *error);
+
 /* --- writing: these queue statements in the transaction in hand ------------------------------ */
 
 /* What a message becomes as a row. */

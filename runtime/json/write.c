@@ -133,6 +133,12 @@ void skald_json_boolean(skald_json *json, bool value)
     fputs(value ? "true" : "false", json->out);
 }
 
+void skald_json_raw(skald_json *json, const char *value)
+{
+    separate(json);
+    fputs(value, json->out);
+}
+
 void skald_json_null(skald_json *json)
 {
     separate(json);

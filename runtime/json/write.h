@@ -39,6 +39,9 @@ void skald_json_small_real(skald_json *json, float value);
 void skald_json_long(skald_json *json, int64_t value);
 void skald_json_unsigned_long(skald_json *json, uint64_t value);
 
+/* A value that is JSON already. */
+void skald_json_raw(skald_json *json, const char *value);
+
 /* base64 with padding. */
 void skald_json_bytes(skald_json *json, skald_bytes bytes);
 

@@ -460,13 +460,9 @@ skald_status skald_pipeline_rollback(skald_pipeline *pipeline, skald_error *erro
     return SKALD_OK;
 }
 
-skald_status skald_pipeline_commit(skald_pipeline *pipeline, skald_error *error)
+/* Waits for what was sent, and leaves the pipeline; what has failed is rolled back. */
+static skald_status finish(skald_pipeline *pipeline, skald_error *error)
 {
-    if (!failed(pipeline))
-        plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, "COMMIT", NULL, 0);
-    if (PQpipelineSync(pipeline->connection) != 1)
-        return failure_lost(pipeline, error);
-    skald_crash_here(SKALD_CRASH_BATCH_COMMIT_SENT);
     if (sync_wait(pipeline) != SKALD_OK)
         return failure_answer(pipeline, error);
     if (!failed(pipeline)) {
@@ -475,4 +471,21 @@ skald_status skald_pipeline_commit(skald_pipeline *pipeline, skald_error *error)
     }
     const skald_status status = skald_pipeline_rollback(pipeline, error);
     return status == SKALD_OK ? failure_answer(pipeline, error) : status;
+}
+
+skald_status skald_pipeline_commit(skald_pipeline *pipeline, skald_error *error)
+{
+    if (!failed(pipeline))
+        plain_send(pipeline, SENT_HOUSEKEEPING, SKALD_PIPELINE_NOBODY, "COMMIT", NULL, 0);
+    if (PQpipelineSync(pipeline->connection) != 1)
+        return failure_lost(pipeline, error);
+    skald_crash_here(SKALD_CRASH_BATCH_COMMIT_SENT);
+    return finish(pipeline, error);
+}
+
+skald_status skald_pipeline_leave_open(skald_pipeline *pipeline, skald_error *error)
+{
+    if (PQpipelineSync(pipeline->connection) != 1)
+        return failure_lost(pipeline, error);
+    return finish(pipeline, error);
 }

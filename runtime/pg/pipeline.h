@@ -46,6 +46,11 @@ skald_status skald_pipeline_query_binary(skald_pipeline *pipeline, uint32_t owne
  * skald_pipeline_failed_owner tells whose statement failed. */
 skald_status skald_pipeline_commit(skald_pipeline *pipeline, skald_error *error);
 
+/* Waits for everything, and leaves the transaction open on the connection, which from then on takes
+ * statements that are waited for (skald_pg_run), ROLLBACK the last of them. On failure nothing of
+ * it happened and the transaction is over. */
+skald_status skald_pipeline_leave_open(skald_pipeline *pipeline, skald_error *error);
+
 /* Ends the transaction without effect. SKALD_UNAVAILABLE when the connection is lost (the effect is
  * the same). */
 skald_status skald_pipeline_rollback(skald_pipeline *pipeline, skald_error *error);

@@ -123,6 +123,7 @@ skald_status skald_enqueue(skald_context *context, const char *queue, const Prot
                               context->hub->partitions, &context->memory, &error);
     if (status != SKALD_OK)
         return skald_context_failed(context, &error);
+    skald_context_type_note(context, input);
     status = name_check(context, queue);
     if (status != SKALD_OK)
         return status;

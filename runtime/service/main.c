@@ -51,7 +51,7 @@ static void worker_begin(void *user)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static int exit_code(skald_status status)
+int skald_exit_code(skald_status status)
 {
     switch (status) {
     case SKALD_OK:
@@ -78,7 +78,7 @@ static int usage(FILE *out, const char *program, int code)
 {
     fprintf(
         out,
-        "Usage: %s [run | plan [--apply] | --help | --version]\n"
+        "Usage: %s [run | plan [--apply] | what-if --job ID | --help | --version]\n"
         "\n"
         "Runs a Skald service until SIGTERM, SIGINT or SIGHUP, which drain it: messages in hand "
         "are\n"
@@ -92,6 +92,9 @@ static int usage(FILE *out, const char *program, int code)
         "the others. It ends with 1 when there are such. With --apply it moves those that could,\n"
         "while no program of the old version runs; --rename OLD=NEW says what a step is called "
         "now.\n"
+        "\n"
+        "what-if shows what this program would do with a message that is parked or dead, or with\n"
+        "a saga (--saga ID), and does not do it; what-if --help says more.\n"
         "\n"
         "Environment:\n"
         "  PGHOST, PGDATABASE, ...  the service's database, as for psql\n"
@@ -120,8 +123,8 @@ static int serve(skald_service *service)
     const bool stuck = service != NULL && service->state == SKALD_SERVICE_STUCK;
     /* User code still runs on one of our threads, so nothing may be torn down under it. */
     if (stuck)
-        _exit(exit_code(status));
-    return exit_code(status);
+        _exit(skald_exit_code(status));
+    return skald_exit_code(status);
 }
 
 /* What is known to be wrong is said at once, by this process. */
@@ -160,7 +163,7 @@ static int plan(skald_service *service, const char *program, int argc, char **ar
     if (status == SKALD_OK)
         return code == EX_USAGE ? usage(stderr, program, code) : code;
     fprintf(stderr, "%s: %s\n", service->name, error.text);
-    return exit_code(status);
+    return skald_exit_code(status);
 }
 
 int skald_main(skald_service *service, int argc, char **argv)
@@ -170,6 +173,8 @@ int skald_main(skald_service *service, int argc, char **argv)
     int code;
     if (strcmp(word, "plan") == 0)
         code = plan(service, program, argc - 2, argv + 2);
+    else if (strcmp(word, "what-if") == 0)
+        code = skald_what_if_word(service, argc, argv);
     else if (argc > 2)
         code = usage(stderr, program, EX_USAGE);
     else if (strcmp(word, "run") == 0)

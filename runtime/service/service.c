@@ -82,6 +82,18 @@ static void hub_fill(skald_service *service)
     hub->user = service->options.user;
 }
 
+void skald_service_known(skald_service *service)
+{
+    skald_uuid7(service->process_id);
+    skald_leases_application(service->application, service->name, service->process_id);
+    snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
+    snprintf(service->queue_subject, sizeof service->queue_subject, "skald.queue.%s",
+             service->name);
+    snprintf(service->sagas_subject, sizeof service->sagas_subject, "skald.sagas.%s",
+             service->name);
+    hub_fill(service);
+}
+
 static skald_status database_ready(skald_service *service, skald_error *error)
 {
     skald_pg *pg = NULL;
@@ -258,15 +270,8 @@ skald_status skald_service_start(skald_service *service, skald_error *error)
     if (!skald_crash_point_arm())
         return skald_error_set(error, SKALD_INVALID, "SKALD_CRASH names no crash point: \"%.60s\"",
                                getenv("SKALD_CRASH"));
-    skald_uuid7(service->process_id);
+    skald_service_known(service);
     skald_supervised_known(service->process_id);
-    skald_leases_application(service->application, service->name, service->process_id);
-    snprintf(service->bell_subject, sizeof service->bell_subject, "skald.bell.%s", service->name);
-    snprintf(service->queue_subject, sizeof service->queue_subject, "skald.queue.%s",
-             service->name);
-    snprintf(service->sagas_subject, sizeof service->sagas_subject, "skald.sagas.%s",
-             service->name);
-    hub_fill(service);
     const skald_status status = parts_start(service, error);
     service->state = SKALD_SERVICE_RUNNING;
     if (status != SKALD_OK) {

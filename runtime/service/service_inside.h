@@ -112,6 +112,15 @@ skald_status skald_types_register(skald_service *service, skald_pg *pg, skald_er
  * thread. */
 void skald_service_forked(skald_service *service);
 
+/* Fills in by what this process and its parts know the service. No thread, no connection. */
+void skald_service_known(skald_service *service);
+
+/* What a program ends with. */
+int skald_exit_code(skald_status status);
+
+/* The word "what-if" of skald_main, argv[1], with what follows it; the exit code. */
+int skald_what_if_word(skald_service *service, int argc, char **argv);
+
 /* Writes down what processes before this one had in hand when they crashed, and that they are gone,
  * so that their partitions are free. Called before anything is handled. */
 skald_status skald_service_aftermath(skald_service *service, skald_pg *pg, skald_error *error);

@@ -91,6 +91,15 @@ const char *database_text(const char *database, const char *sql)
     return answer;
 }
 
+const char *database_digest(const char *database)
+{
+    return database_text(
+        database, "SELECT md5(string_agg(query_to_xml(format('SELECT t::text FROM %s AS t ORDER BY"
+                  " 1', c.oid::regclass), true, false, '')::text, '' ORDER BY c.oid))"
+                  " FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace <> ALL"
+                  " (ARRAY['pg_catalog', 'information_schema']::regnamespace[])");
+}
+
 int64_t database_integer(const char *database, const char *sql)
 {
     return strtoll(database_text(database, sql), NULL, 10);

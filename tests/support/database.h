@@ -18,6 +18,9 @@ void database_run(const char *database, const char *sql);
 const char *database_text(const char *database, const char *sql);
 int64_t database_integer(const char *database, const char *sql);
 
+/* Differs when any row of any table does; valid as database_text. */
+const char *database_digest(const char *database);
+
 /* Called by servers_teardown. */
 void database_forget(void);
 

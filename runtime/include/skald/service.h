@@ -144,10 +144,10 @@ SKALD_API skald_status skald_service_run(skald_service *service, skald_error *er
 /* Stops if need be, and frees. NULL is accepted. */
 SKALD_API void skald_service_free(skald_service *service);
 
-/* The whole main() of a service: `run` (the default), `--help` and `--version`; prints what is
- * wrong as one sentence on stderr and returns the exit code: 0, or sysexits' 64 usage, 69 servers
- * cannot be reached, 70 internal, 75 drain took too long, 77 unsafe setting refused, 78 wrong
- * option or schema.
+/* The whole main() of a service: `run` (the default), `plan`, `what-if`, `--help` and `--version`;
+ * prints what is wrong as one sentence on stderr and returns the exit code: 0, or sysexits' 64
+ * usage, 69 servers cannot be reached, 70 internal, 75 drain took too long, 77 unsafe setting
+ * refused, 78 wrong option or schema.
  *
  * `run` forks: this process becomes a supervisor, which never touches PostgreSQL or NATS, and keeps
  * skald_options.processes workers running. A worker that crashes in user code, or whose handler is
