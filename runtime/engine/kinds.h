@@ -32,6 +32,7 @@ typedef struct skald_saga_kind {
 typedef struct skald_saga_event_row {
     const ProtobufCMessageDescriptor *type;
     char definition[SKALD_NAME_SIZE_MAX + 1];
+    char stream[SKALD_NAME_SIZE_MAX + 1];
     skald_field_path field;
     skald_handler handler;
 } skald_saga_event_row;

@@ -158,7 +158,7 @@ void skald_saga_telling_params(const skald_saga_telling *telling, const char *se
 static void tell_later(skald_context *context)
 {
     atomic_store(&context->hub->enqueued, true);
-    atomic_store(&context->hub->sagas_told, true);
+    context->tells_sagas = true;
 }
 
 skald_status skald_saga_start(skald_context *context, const skald_definition *definition,
@@ -210,24 +210,30 @@ skald_status skald_saga_cancel(skald_context *context, const char *id, const cha
 
 /* --- events that are signals ------------------------------------------------------------------ */
 
-static const skald_saga_event_row *row_find(const skald_sagas *sagas,
-                                            const ProtobufCMessageDescriptor *type)
+/* Whoever waits for the same type may have its id in another field, or the same again. */
+static bool told_before(const skald_sagas *sagas, uint32_t row, const ProtobufCMessage *message,
+                        const char *id)
 {
-    for (uint32_t i = 0; i < sagas->event_count; i++) {
-        if (sagas->events[i].type == type)
-            return &sagas->events[i];
+    char room[SKALD_FIELD_TEXT_SIZE];
+    for (uint32_t i = 0; i < row; i++) {
+        const char *other = sagas->events[i].type == message->descriptor
+                                ? skald_field_text(&sagas->events[i].field, message, room)
+                                : NULL;
+        if (other != NULL && strcmp(other, id) == 0)
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 /* The message in hand is the signal, as it came. An event without an id is for nobody. */
-skald_status skald_saga_event_handle(skald_context *context, const ProtobufCMessage *message)
+static skald_status event_tell(skald_context *context, uint32_t row,
+                               const ProtobufCMessage *message)
 {
-    const skald_saga_event_row *row = row_find(context->hub->sagas, message->descriptor);
+    const skald_sagas *sagas = context->hub->sagas;
     char room[SKALD_FIELD_TEXT_SIZE];
-    const char *id = row != NULL ? skald_field_text(&row->field, message, room) : NULL;
+    const char *id = skald_field_text(&sagas->events[row].field, message, room);
     skald_error error;
-    if (id == NULL)
+    if (id == NULL || told_before(sagas, row, message, id))
         return SKALD_OK;
     if (skald_saga_id_check(id, &error) != SKALD_OK)
         return skald_skip(context, "%s", error.text);
@@ -240,4 +246,15 @@ skald_status skald_saga_event_handle(skald_context *context, const ProtobufCMess
         .message_id = context->item->message.id,
     };
     return tell(context, &telling);
+}
+
+skald_status skald_saga_event_handle(skald_context *context, const ProtobufCMessage *message)
+{
+    const skald_sagas *sagas = context->hub->sagas;
+    skald_status status = SKALD_OK;
+    for (uint32_t i = 0; i < sagas->event_count && status == SKALD_OK; i++) {
+        if (sagas->events[i].type == message->descriptor)
+            status = event_tell(context, i, message);
+    }
+    return status;
 }

@@ -353,7 +353,10 @@ static skald_status inputs_bring(skald_turn *turn, size_t index, bool was_new, s
     skald_status status = SKALD_OK;
     for (size_t i = 0; i < saga->input_count && status == SKALD_OK; i++) {
         const skald_turn_input *input = &turn->inputs[saga->input_first + i];
-        const bool done = was_new && comes_first(input);
+        /* What released a blocked saga has been heard. */
+        const bool heard =
+            saga->unblock && input->event == SKALD_EVENT_RETRY && input->step == NULL;
+        const bool done = heard || (was_new && comes_first(input));
         if (!done)
             status = input_bring(turn, index, input, error);
         saga->input_taken++;

@@ -175,7 +175,7 @@ static skald_status turn_fill(skald_turn *turn, size_t *culprit, skald_error *er
 static void committed_tell(skald_turn *turn)
 {
     skald_hub *hub = turn->hub;
-    const bool others = skald_table_rows(&turn->children) > 0 ||
+    const bool others = turn->context.tells_sagas || skald_table_rows(&turn->children) > 0 ||
                         skald_table_rows(&turn->told) > 0 || turn->ended.count > 0;
     const bool jobs =
         skald_table_rows(&turn->activities) > 0 || skald_job_writer_count(&turn->jobs) > 0;
@@ -212,6 +212,7 @@ static skald_status turn_try(skald_turn *turn, const size_t *ids, size_t count, 
 {
     *culprit = CULPRIT_UNKNOWN;
     skald_turn_rows_clear(turn);
+    turn->context.tells_sagas = false;
     skald_arena_reset(&turn->memory);
     skald_status status =
         skald_pipeline_begin(turn->pipeline, turn->hub->handler_ms + SKALD_HANDLER_SLACK_MS, error);

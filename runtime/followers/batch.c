@@ -226,6 +226,7 @@ skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_
 {
     *culprit = SKALD_CULPRIT_UNKNOWN;
     batch->answered = NULL;
+    batch->context.tells_sagas = false;
     skald_outbox_writer_clear(&batch->writer);
     skald_job_writer_clear(&batch->jobs);
     skald_replies_clear(&batch->replies);
@@ -256,8 +257,7 @@ skald_status skald_batch_try(skald_batch *batch, skald_item *const *items, size_
         skald_crash_here(SKALD_CRASH_JOB_DONE);
     if (skald_job_writer_count(&batch->jobs) > 0)
         atomic_store(&batch->hub->enqueued, true);
-    const bool told = atomic_exchange(&batch->hub->sagas_told, false);
-    if (told || skald_outbox_writer_count(&batch->writer) > 0 ||
+    if (batch->context.tells_sagas || skald_outbox_writer_count(&batch->writer) > 0 ||
         skald_job_writer_count(&batch->jobs) > 0 || skald_replies_count(&batch->replies) > 0)
         skald_ring(batch->hub->service);
     skald_batch_committed(batch, items, count);

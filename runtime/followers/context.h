@@ -37,6 +37,7 @@ struct skald_context {
     uint32_t owner;               /* the item's number in the pipeline */
     uint32_t statements;          /* sent by the call in hand, queries among them */
     struct skald_saga_call *saga; /* of a step of a saga (engine/call.h); NULL: it is none */
+    bool tells_sagas; /* sagas were started or told of something: ring after the commit */
     skald_arena memory;
     skald_error failure; /* the first call of the context that failed */
     skald_answer answer;

@@ -54,7 +54,6 @@ typedef struct skald_hub {
     struct skald_sagas *sagas; /* engine/kinds.h: the definitions this program knows; NULL: none */
     skald_tally tally;
     atomic_bool enqueued;       /* jobs were committed since the last ring */
-    atomic_bool sagas_told;     /* a transaction in hand starts or tells sagas: ring after it */
     pthread_mutex_t names_lock; /* guards queue_names */
     skald_key_set queue_names;  /* queues that the database is known to have */
 } skald_hub;

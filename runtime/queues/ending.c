@@ -322,8 +322,8 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
 {
     skald_tally *tally = &queues->hub->tally;
     bool limited = false;
+    bool told = false;
     bool answered = false;
-    bool told = atomic_exchange(&queues->hub->sagas_told, false);
     for (size_t i = 0; i < count; i++) {
         if (!ends[i].held)
             continue;
@@ -334,7 +334,7 @@ static void committed_note(skald_queues *queues, skald_run **runs, const skald_j
                          runs[i]->end == SKALD_RUN_DONE || runs[i]->end == SKALD_RUN_REFUSED);
         atomic_fetch_add(&tally->jobs_failed, runs[i]->end == SKALD_RUN_FAILED);
         const bool of_saga = runs[i]->queue->steps != NULL;
-        told = told || of_saga;
+        told = told || of_saga || runs[i]->context.tells_sagas;
         atomic_fetch_add(&tally->dead, !of_saga && strcmp(ends[i].state, "dead") == 0);
         end_log(queues, runs[i], &ends[i]);
     }

@@ -165,6 +165,7 @@ static void run_execute(skald_run *run)
 void skald_run_clear(skald_run *run)
 {
     skald_context_end(&run->context);
+    run->context.tells_sagas = false;
     skald_effects_clear(&run->effects);
     skald_item_free(run->item);
     run->item = NULL;

@@ -110,8 +110,9 @@ skald_status skald_orchestrate(skald_service *service, const skald_definition *d
 
 /* --- events that are signals ------------------------------------------------------------------ */
 
-static skald_status event_add(skald_service *service, const ProtobufCMessageDescriptor *type,
-                              const char *definition, const char *field, skald_error *error)
+static skald_status event_add(skald_service *service, const char *stream,
+                              const ProtobufCMessageDescriptor *type, const char *definition,
+                              const char *field, skald_error *error)
 {
     skald_sagas *sagas = sagas_of(service);
     if (sagas == NULL || sagas->event_count == SKALD_SAGA_EVENTS_MAX)
@@ -123,9 +124,21 @@ static skald_status event_add(skald_service *service, const ProtobufCMessageDesc
         return status;
     row->type = type;
     snprintf(row->definition, sizeof row->definition, "%s", definition);
+    snprintf(row->stream, sizeof row->stream, "%s", stream);
     row->handler = (skald_handler){"saga-event", type, skald_saga_event_handle};
     sagas->event_count++;
     return SKALD_OK;
+}
+
+/* Is the last one the second for its stream and type? One handler serves all. */
+static bool followed_before(const skald_sagas *sagas)
+{
+    const skald_saga_event_row *last = &sagas->events[sagas->event_count - 1];
+    for (const skald_saga_event_row *row = sagas->events; row < last; row++) {
+        if (row->type == last->type && strcmp(row->stream, last->stream) == 0)
+            return true;
+    }
+    return false;
 }
 
 skald_status skald_saga_follow(skald_service *service, const char *stream,
@@ -140,9 +153,11 @@ skald_status skald_saga_follow(skald_service *service, const char *stream,
                         "skald_saga_follow needs a stream, a type, a definition and a field");
         return skald_mistake_keep(service, &error);
     }
-    const skald_status status = event_add(service, type, definition, field, &error);
+    const skald_status status = event_add(service, stream, type, definition, field, &error);
     if (status != SKALD_OK)
         return skald_mistake_keep(service, &error);
+    if (followed_before(service->sagas))
+        return SKALD_OK;
     /* A follower of its own, so that the user may have handlers for the same events. */
     char name[SKALD_SERVICE_NAME_MAX + 8];
     snprintf(name, sizeof name, "sagas-%s", stream);

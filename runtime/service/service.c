@@ -352,17 +352,20 @@ static skald_status parts_stop(skald_service *service, uint64_t wait_ms, skald_e
     const uint64_t end_ms = skald_clock_ms() + WORKER_END_MS;
     const bool returned = workers_stop(service, deadline_ms > end_ms ? deadline_ms : end_ms);
     skald_engine_stop(service->engine);
-    const bool stepped = skald_engine_join(service->engine,
-                                           time_left(deadline_ms > end_ms ? deadline_ms : end_ms));
+    const bool stepped =
+        skald_engine_join(service->engine, time_left(deadline_ms > end_ms ? deadline_ms : end_ms));
     skald_keeper_close(service->keeper);
     service->keeper = NULL;
     skald_relay_close(service->relay);
     service->relay = NULL;
     if (!returned || !jobs_ended || !stepped) {
         service->state = SKALD_SERVICE_STUCK;
-        return skald_error_set(
-            error, SKALD_TIMEOUT, "%s of service \"%s\" did not return within %llu ms",
-            !returned ? "a handler" : !jobs_ended ? "an activity" : "a saga's step", service->name, (unsigned long long)wait_ms);
+        return skald_error_set(error, SKALD_TIMEOUT,
+                               "%s of service \"%s\" did not return within %llu ms",
+                               !returned     ? "a handler"
+                               : !jobs_ended ? "an activity"
+                                             : "a saga's step",
+                               service->name, (unsigned long long)wait_ms);
     }
     service->state = SKALD_SERVICE_STOPPED;
     parts_free(service);

@@ -29,10 +29,10 @@ typedef struct skald_schedule_row skald_schedule_row; /* service/schedule.c */
 
 struct skald_service {
     char name[SKALD_SERVICE_NAME_MAX + 1];
-    skald_options options; /* its strings are copies */
-    skald_error mistake;   /* the first one made before the start */
+    skald_options options;             /* its strings are copies */
+    skald_error mistake;               /* the first one made before the start */
     _Atomic skald_service_state state; /* threads of its own may ring before the start returns */
-    int stop_event; /* an eventfd: readable once a stop is requested */
+    int stop_event;                    /* an eventfd: readable once a stop is requested */
     skald_follower *followers;
     uint32_t follower_count;
     skald_schedule_row *schedules;

@@ -43,6 +43,7 @@ static void cut(const char *point, int pass)
     child_free(first);
 
     test_child *second = voyages_child(harbour.database, NULL);
+    WAIT_UNTIL(strstr(child_err(second), "SERVICE-RUNS") != NULL);
     WAIT_UNTIL(open_count(&harbour) == 0 &&
                database_integer(harbour.database, "SELECT count(*) FROM skald.saga") == 4);
     WAIT_UNTIL(database_integer(harbour.database, "SELECT count(*) FROM skald.saga_input") == 0);

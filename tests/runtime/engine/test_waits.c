@@ -169,6 +169,76 @@ static void test_an_event_is_a_signal(void **state)
     voyages_end(&harbour);
 }
 
+/* In a handler: what its event asks for is done to the saga of its voyage. */
+SKALD_HANDLER(on_load, test__v1__load)
+{
+    if (strcmp(event->note, "signal") == 0) {
+        Test__V1__Tide height = TEST__V1__TIDE__INIT;
+        height.height = 2;
+        return skald_saga_signal(context, event->voyage, "tide", &height.base);
+    }
+    if (strcmp(event->note, "cancel") == 0)
+        return skald_saga_cancel(context, event->voyage, "the harbour master");
+    Test__V1__Voyage voyage = TEST__V1__VOYAGE__INIT;
+    voyage.id = event->voyage;
+    return skald_saga_start(context, &tide, NULL, &voyage.base);
+}
+
+static void load_publish(voyages *harbour, const char *note)
+{
+    Test__V1__Load event = TEST__V1__LOAD__INIT;
+    event.voyage = (char *)(uintptr_t) "v";
+    event.note = (char *)(uintptr_t)note;
+    skald_publish_options publish = SKALD_PUBLISH_OPTIONS_INIT;
+    publish.key = "v";
+    publish.correlation_id = "journey-1";
+    skald_error error = {0};
+    assert_ok(
+        skald_publish_on(harbour->service, harbour->connection, &event.base, &publish, &error),
+        &error);
+    skald_ring(harbour->service);
+}
+
+static void test_a_handler_starts_signals_and_cancels(void **state)
+{
+    (void)state;
+    voyages harbour = voyages_prepare();
+    const voyages_options options = {.definitions = all, .unstarted = true};
+    harbour.service = voyages_service(harbour.database, &options);
+    assert_int_equal(skald_follow(harbour.service, "harbour", on_load), SKALD_OK);
+    skald_error error = {0};
+    assert_ok(skald_service_start(harbour.service, &error), &error);
+
+    load_publish(&harbour, "start");
+    load_publish(&harbour, "start");
+    load_publish(&harbour, "signal");
+    WAIT_UNTIL(strstr(voyages_column(&harbour, "v", "waits_for"), "event awaits") != NULL);
+    assert_string_equal(voyages_took(&harbour, "v"), "tide:2");
+    assert_string_equal(voyages_column(&harbour, "v", "correlation_id"), "journey-1");
+
+    load_publish(&harbour, "cancel");
+    WAIT_UNTIL(voyages_is(&harbour, "v", "compensated"));
+    voyages_end(&harbour);
+}
+
+static void test_mistakes_are_told_at_the_start(void **state)
+{
+    (void)state;
+    static const skald_step wrong_steps[] = {{.name = "a"}};
+    static const skald_definition wrong = {
+        .name = "wrong", .version = 1, .steps = SKALD_STEPS(wrong_steps)};
+    static const skald_definition *const mistaken[] = {&wrong, NULL};
+    voyages harbour = voyages_prepare();
+    const voyages_options options = {.definitions = mistaken, .unstarted = true};
+    harbour.service = voyages_service(harbour.database, &options);
+    skald_error error = {0};
+    assert_status(skald_service_start(harbour.service, &error), SKALD_INVALID, &error);
+    assert_contains(error.text, "definition \"wrong\"");
+    skald_service_free(harbour.service);
+    harbour.service = NULL;
+    voyages_end(&harbour);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +250,8 @@ int main(void)
         cmocka_unit_test(test_a_deadline_turns_it_back),
         cmocka_unit_test(test_a_cancelled_saga_waits_no_longer),
         cmocka_unit_test(test_an_event_is_a_signal),
+        cmocka_unit_test(test_a_handler_starts_signals_and_cancels),
+        cmocka_unit_test(test_mistakes_are_told_at_the_start),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
 }
