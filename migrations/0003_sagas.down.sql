@@ -9,6 +9,20 @@ BEGIN
     END IF;
 END
 $$;
+CREATE OR REPLACE FUNCTION skald.job_stays_over(j skald.job, what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
+       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
+        RETURN format('job %s is %s, only what failed or was given up is %s', j.id, j.state, what);
+    END IF;
+    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
+         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
+        RETURN format('job %s is unique by "%s", and another one with this text is not over', j.id,
+                      j.unique_key);
+    END IF;
+    RETURN '';
+END
+$$;
 DROP VIEW skald.v_saga_stuck, skald.v_saga_task, skald.v_debts, skald.v_saga;
 DROP TRIGGER saga_job_over ON skald.job;
 DROP FUNCTION skald.saga_lock_leave, skald.saga_lock_free, skald.saga_lock_await, skald.saga_lock_pass, skald.saga_lock_take,

@@ -9,11 +9,13 @@ CREATE TABLE skald.saga_definition (
     fingerprint  bigint       NOT NULL,
     description  bytea        NOT NULL DEFAULT '',
     state_type   text         NOT NULL,
+    keep_ms      bigint       NOT NULL DEFAULT 2592000000 CHECK (keep_ms > 0),
     seen_at      timestamptz  NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (name, version)
 );
 COMMENT ON TABLE skald.saga_definition IS 'The plans of sagas, as the programs of this service know them.';
 COMMENT ON COLUMN skald.saga_definition.fingerprint IS 'The same for the same plan of steps; see skald_definition_fingerprint.';
+COMMENT ON COLUMN skald.saga_definition.keep_ms IS 'How long its ended sagas are kept, as its program says.';
 COMMENT ON COLUMN skald.saga_definition.description IS 'skald.v1.SagaDescription: all of it that is not code.';
 
 CREATE TABLE skald.saga (
@@ -73,7 +75,7 @@ COMMENT ON COLUMN skald.saga.turns IS 'Transactions that changed it; the number 
 COMMENT ON COLUMN skald.saga.stale IS 'Inputs that changed nothing.';
 CREATE INDEX saga_due ON skald.saga (partition, due_at) WHERE due_at < 'infinity' AND blocked IS NULL;
 CREATE INDEX saga_open ON skald.saga (definition, version, id) WHERE ended_at IS NULL;
-CREATE INDEX saga_ended ON skald.saga (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX saga_ended ON skald.saga (definition, version, ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX saga_parent ON skald.saga (parent) WHERE parent IS NOT NULL;
 CREATE INDEX saga_tasks ON skald.saga (tasks_since) WHERE tasks IS NOT NULL;
 CREATE INDEX saga_owed ON skald.saga (owed_since) WHERE owed IS NOT NULL;
@@ -181,6 +183,26 @@ CREATE TRIGGER saga_job_over BEFORE UPDATE OF state ON skald.job FOR EACH ROW
     WHEN (NEW.queue = '@sagas' AND NEW.operation IS NOT NULL AND OLD.state IN ('waiting', 'running')
           AND NEW.state NOT IN ('waiting', 'running', 'done'))
     EXECUTE FUNCTION skald.saga_job_over();
+
+-- What follows an attempt its saga has decided long ago: run again, it would act behind its back.
+CREATE OR REPLACE FUNCTION skald.job_stays_over(j skald.job, what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF j.operation IS NOT NULL THEN
+        RETURN format('job %s is an attempt of saga "%s", which decides what follows: see skald saga show %s', j.id,
+                      j.key, j.key);
+    END IF;
+    IF j.state NOT IN ('dead', 'discarded', 'skipped', 'expired', 'cancelled')
+       AND NOT (j.state IN ('parked', 'waiting') AND j.attempts > 0) THEN
+        RETURN format('job %s is %s, only what failed or was given up is %s', j.id, j.state, what);
+    END IF;
+    IF j.unique_key IS NOT NULL AND EXISTS (SELECT FROM skald.job AS o WHERE o.queue = j.queue
+         AND o.unique_key = j.unique_key AND o.id <> j.id AND o.state IN ('waiting', 'running')) THEN
+        RETURN format('job %s is unique by "%s", and another one with this text is not over', j.id,
+                      j.unique_key);
+    END IF;
+    RETURN '';
+END
+$$;
 
 -- Which saga an operation belongs to: what stands before its last two parts.
 CREATE FUNCTION skald.saga_of_operation(operation text) RETURNS text LANGUAGE sql IMMUTABLE AS $$

@@ -94,7 +94,7 @@ typedef struct skald_turn_saga {
     bool more;   /* it goes on at once, in another transaction */
     bool called; /* a local step ran */
     uint32_t stale;
-    uint32_t input_taken; /* how many of its inputs are used up */
+    uint32_t input_begun; /* of these, what comes before a beginning was brought */
     const char *lock;     /* that it waits for from now on */
     const char *block;    /* why it is blocked from now on */
     bool unblock;
@@ -164,6 +164,7 @@ struct skald_turn {
     skald_array used;     /* inputs */
     skald_array parked;   /* inputs that wait: their saga is blocked */
     skald_array ended;    /* sagas */
+    skald_array recalled; /* sagas whose waiting inputs are to be brought */
     skald_array unlocked; /* sagas that wait for no lock any more */
     skald_table moved;
 };

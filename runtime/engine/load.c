@@ -4,15 +4,17 @@
 
 #include <string.h>
 
-/* The oldest of each partition. */
+/* The oldest of each partition, and of all of these the oldest: nobody is overlooked for long. */
 #define PICK                                                                                       \
-    "(SELECT d.id FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN LATERAL"                  \
-    " (SELECT s.id FROM skald.saga AS s WHERE s.partition = p.partition AND s.blocked IS NULL"     \
+    "SELECT o.id FROM (SELECT d.id, d.at FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN"   \
+    " LATERAL (SELECT s.id, s.due_at AS at FROM skald.saga AS s"                                   \
+    "  WHERE s.partition = p.partition AND s.blocked IS NULL"                                      \
     "  AND s.due_at < 'infinity' AND s.due_at <= (SELECT skald.now())"                             \
     "  ORDER BY s.due_at LIMIT 64) AS d"                                                           \
-    " UNION SELECT i.saga FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN LATERAL"          \
-    " (SELECT n.saga FROM skald.saga_input AS n WHERE n.partition = p.partition AND NOT n.early"   \
-    "  ORDER BY n.id LIMIT 64) AS i LIMIT 64)"
+    " UNION ALL SELECT i.saga, i.at FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN"        \
+    " LATERAL (SELECT n.saga, n.created_at AS at FROM skald.saga_input AS n"                       \
+    "  WHERE n.partition = p.partition AND NOT n.early ORDER BY n.id LIMIT 64) AS i) AS o"         \
+    " GROUP BY o.id ORDER BY min(o.at) LIMIT 64"
 #define NAMED "SELECT id FROM unnest($1::text[]) AS n(id)"
 
 /* The rows are named by an array, so that they are found by their ids whatever the planner thinks
@@ -30,6 +32,7 @@
     " i.id, i.event, i.operation, i.step, i.name, i.type, i.body, i.reason, i.actor, i.message_id" \
     " FROM wanted AS w LEFT JOIN held AS h ON h.id = w.id"                                         \
     " LEFT JOIN LATERAL (SELECT n.* FROM skald.saga_input AS n WHERE n.saga = h.id"                \
+    "  AND NOT (n.early AND h.blocked IS NOT NULL)"                                                \
     "  ORDER BY n.id LIMIT 32) AS i ON true ORDER BY w.id, i.id"
 
 enum {

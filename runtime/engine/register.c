@@ -25,6 +25,8 @@ static skald_bytes description_of(const skald_saga_kind *kind, skald_arena *aren
     return description.data != NULL ? description : (skald_bytes){"", 0};
 }
 
+#define KEEP_MS_DEFAULT (INT64_C(30) * 24 * 60 * 60 * 1000)
+
 /* Two plans under one name and version would be taken for each other by people. */
 static skald_status definition_register(const skald_saga_kind *kind, skald_pg *pg,
                                         skald_error *error)
@@ -35,14 +37,17 @@ static skald_status definition_register(const skald_saga_kind *kind, skald_pg *p
     skald_status status = skald_pg_do(
         pg, &rows, error,
         "INSERT INTO skald.saga_definition AS d (name, version, fingerprint, state_type,"
-        " description) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name, version) DO UPDATE"
-        " SET seen_at = clock_timestamp(), fingerprint = excluded.fingerprint,"
+        " description, keep_ms) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name, version) DO "
+        "UPDATE"
+        " SET seen_at = clock_timestamp(), keep_ms = excluded.keep_ms, fingerprint = "
+        "excluded.fingerprint,"
         " state_type = excluded.state_type, description = excluded.description"
         " WHERE d.fingerprint = excluded.fingerprint OR NOT EXISTS (SELECT FROM skald.saga AS s"
         "  WHERE s.definition = d.name AND s.version = d.version AND s.ended_at IS NULL)"
         " RETURNING 1",
         kind->definition->name, kind->definition->version, (int64_t)kind->plan.fingerprint,
-        kind->options.state->name, skald_bytea(description.data, description.size));
+        kind->options.state->name, skald_bytea(description.data, description.size),
+        kind->options.keep_ms > 0 ? (int64_t)kind->options.keep_ms : KEEP_MS_DEFAULT);
     skald_arena_done(&arena);
     if (status == SKALD_OK && skald_rows_count(rows) == 0 &&
         kind->options.gone == SKALD_GONE_REFUSES)
@@ -122,6 +127,10 @@ skald_status skald_engine_register(skald_hub *hub, skald_pg *pg, skald_error *er
 
 enum { CRASHES_MAX = 3 };
 
+#define STAYS_BLOCKED "(s.blocked IS NOT NULL OR s.crashes + $2::boolean::integer >= $4)"
+
+/* One that is blocked can only have been running because a person asked for retry: the request is
+ * spent, or it would end one process after another. */
 skald_status skald_engine_crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
 {
     char raw[SKALD_REASON_SIZE];
@@ -134,13 +143,13 @@ skald_status skald_engine_crash_note(skald_pg *pg, const skald_crash *crash, ska
         pg, NULL, error,
         "WITH crashed AS (UPDATE skald.saga AS s SET crashes = s.crashes + $2::boolean::integer,"
         " turns = s.turns + 1, reason = $3, changed_at = skald.now(),"
-        " blocked = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN $3 || ', '"
-        "  || s.crashes + 1 || ' times: mend it and ask for retry' ELSE s.blocked END,"
-        " future = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN 'blocked'"
-        "  ELSE s.future END,"
-        " due_at = CASE WHEN s.crashes + $2::boolean::integer >= $4 THEN 'infinity'"
-        "  ELSE s.due_at END"
-        " WHERE s.id = $1 AND s.blocked IS NULL RETURNING s.id, s.turns, s.blocked)"
+        " blocked = CASE WHEN " STAYS_BLOCKED " THEN $3 || ', '"
+        "  || s.crashes + $2::boolean::integer || ' times: mend it and ask for retry' END,"
+        " future = CASE WHEN " STAYS_BLOCKED " THEN 'blocked' ELSE s.future END,"
+        " due_at = CASE WHEN " STAYS_BLOCKED " THEN 'infinity' ELSE s.due_at END"
+        " WHERE s.id = $1 RETURNING s.id, s.turns, s.blocked),"
+        " spent AS (DELETE FROM skald.saga_input AS i USING crashed AS c"
+        "  WHERE i.saga = c.id AND i.event = 'retry' AND c.blocked IS NOT NULL)"
         " INSERT INTO skald.saga_history (saga, number, at, lines)"
         " SELECT id, turns, skald.now(), '             crashed: ' || $3"
         "  || coalesce(E'\\n             blocked: ' || blocked, '') FROM crashed",

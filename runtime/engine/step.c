@@ -128,6 +128,13 @@ static bool only_stale(const skald_saga_decision *decision)
     return stale && decision->change_count == 0;
 }
 
+/* Nothing happened, but that it is looked at another time. */
+static bool only_due(const skald_saga_decision *decision)
+{
+    return decision->change_count == 0 && decision->action_count == 1 &&
+           decision->actions[0].kind == SKALD_ACTION_SET_DUE;
+}
+
 static bool refused(const skald_saga_decision *decision)
 {
     for (size_t i = 0; i < decision->action_count; i++) {
@@ -170,6 +177,8 @@ static skald_status bring(skald_turn *turn, size_t index, skald_saga_event event
         turn->decision.action_count == 0)
         return SKALD_OK;
     saga->code_new = true;
+    if (event.kind == SKALD_EVENT_TICK && only_due(&turn->decision))
+        return SKALD_OK;
     if (only_stale(&turn->decision)) {
         saga->stale++;
         return SKALD_OK;
@@ -211,6 +220,13 @@ static skald_status ask(skald_turn *turn, size_t index, const skald_turn_pending
     return bring(turn, index, event, NULL, NULL, error);
 }
 
+/* Nobody waits for a lock in order to do what would be undone at once. Nothing of it is done: the
+ * transaction that asked for the lock was rolled back. */
+static bool waits_in_vain(const skald_turn_saga *saga, skald_operation operation)
+{
+    return saga->machine.phase == SKALD_SAGA_COMPENSATING && operation.direction == SKALD_RUN;
+}
+
 /* A verdict of an earlier attempt, or the call itself. *stop: it waits for a lock. */
 static skald_status local_run(skald_turn *turn, size_t index, const skald_turn_pending *pending,
                               bool *stop, skald_error *error)
@@ -218,7 +234,13 @@ static skald_status local_run(skald_turn *turn, size_t index, const skald_turn_p
     skald_turn_saga *saga = &turn->sagas[index];
     const skald_turn_verdict *verdict =
         skald_turn_verdict_find(turn, saga, pending->operation, pending->attempt);
-    if (verdict != NULL && verdict->kind == SKALD_VERDICT_LOCK) {
+    const bool locked = verdict != NULL && verdict->kind == SKALD_VERDICT_LOCK;
+    if ((locked || saga->locked) && waits_in_vain(saga, pending->operation)) {
+        const skald_saga_event never = {.kind = SKALD_EVENT_FAILED,
+                                        .operation = pending->operation};
+        return bring(turn, index, never, NULL, "it still waited for a lock", error);
+    }
+    if (locked) {
         saga->lock = verdict->text;
         *stop = true;
         return SKALD_OK;
@@ -281,6 +303,20 @@ static bool state_check(skald_turn *turn, const skald_turn_saga *saga,
                                            &turn->memory, &error) == SKALD_OK;
 }
 
+/* Only who was asked can answer: the participant of a command; of anything else nobody outside. */
+static bool was_asked(skald_turn *turn, const skald_turn_saga *saga, const skald_turn_input *input,
+                      skald_operation operation)
+{
+    const char *asked = skald_turn_work(saga, operation)->participant;
+    const char *by = input->name;
+    if (asked == NULL ? by == NULL : by != NULL && strcmp(asked, by) == 0)
+        return true;
+    skald_log_say(turn->hub->log, SKALD_LOG_WARNING, "SAGA-STRANGER",
+                  "service \"%s\" answers operation \"%s\", for which it was not asked",
+                  by != NULL ? by : turn->hub->name, input->operation);
+    return false;
+}
+
 /* False when it cannot be brought to the machine at all. */
 static bool event_of(skald_turn *turn, skald_turn_saga *saga, const skald_turn_input *input,
                      skald_saga_event *event)
@@ -302,7 +338,8 @@ static bool event_of(skald_turn *turn, skald_turn_saga *saga, const skald_turn_i
     if (input->operation != NULL && input->event != SKALD_EVENT_TAKE_BACK) {
         size_t id_size = 0;
         /* An operation of another plan, or none at all, is one that was never asked for. */
-        if (!skald_operation_parse(plan, input->operation, &id_size, &event->operation))
+        if (!skald_operation_parse(plan, input->operation, &id_size, &event->operation) ||
+            !was_asked(turn, saga, input, event->operation))
             event->operation = (skald_operation){.step = SKALD_STEP_NONE};
     }
     return true;
@@ -335,6 +372,7 @@ static skald_status begin(skald_turn *turn, size_t index, skald_error *error)
     skald_turn_saga *saga = &turn->sagas[index];
     for (size_t i = 0; i < saga->input_count && saga->machine.phase == SKALD_SAGA_NEW; i++) {
         const skald_turn_input *input = &turn->inputs[saga->input_first + i];
+        saga->input_begun = (uint32_t)i + 1;
         if (!comes_first(input))
             continue;
         const skald_status status = input_bring(turn, index, input, error);
@@ -348,7 +386,7 @@ static skald_status begin(skald_turn *turn, size_t index, skald_error *error)
     return status == SKALD_OK ? pending_run(turn, index, error) : status;
 }
 
-static skald_status inputs_bring(skald_turn *turn, size_t index, bool was_new, skald_error *error)
+static skald_status inputs_bring(skald_turn *turn, size_t index, skald_error *error)
 {
     skald_turn_saga *saga = &turn->sagas[index];
     skald_status status = SKALD_OK;
@@ -357,10 +395,9 @@ static skald_status inputs_bring(skald_turn *turn, size_t index, bool was_new, s
         /* What released a blocked saga has been heard. */
         const bool heard =
             saga->unblock && input->event == SKALD_EVENT_RETRY && input->step == NULL;
-        const bool done = heard || (was_new && comes_first(input));
+        const bool done = heard || (i < saga->input_begun && comes_first(input));
         if (!done)
             status = input_bring(turn, index, input, error);
-        saga->input_taken++;
     }
     return status;
 }
@@ -427,6 +464,64 @@ static const char *hindrance(skald_turn *turn, skald_turn_saga *saga)
     return NULL;
 }
 
+static bool is_local_run(const skald_turn_saga *saga, uint8_t step)
+{
+    return saga->machine.steps[step].state == SKALD_STEP_RUNNING &&
+           saga->kind->plan.steps[step].run.kind == SKALD_WORK_LOCAL;
+}
+
+static bool is_local_undo(const skald_turn_saga *saga, uint8_t step)
+{
+    return saga->machine.steps[step].state == SKALD_STEP_UNDOING &&
+           saga->kind->plan.steps[step].undo.kind == SKALD_WORK_LOCAL;
+}
+
+/* It may have turned back, or ended, while it waited for a lock. */
+static skald_status lock_settle(skald_turn *turn, size_t index, skald_error *error)
+{
+    skald_turn_saga *saga = &turn->sagas[index];
+    bool runs = false;
+    bool undoes = false;
+    for (uint8_t i = 0; i < saga->machine.step_count; i++) {
+        runs = runs || is_local_run(saga, i);
+        undoes = undoes || is_local_undo(saga, i);
+    }
+    const bool in_vain = runs && saga->machine.phase == SKALD_SAGA_COMPENSATING;
+    if (saga->lock == NULL || (!in_vain && (runs || undoes)))
+        return SKALD_OK;
+    saga->lock = NULL;
+    saga->locked = true;
+    saga->pending_count = 0;
+    const skald_status status = left_pend(saga, error);
+    return status == SKALD_OK ? pending_run(turn, index, error) : status;
+}
+
+/* A local step that waits for a lock has not begun, and its time runs from then on; the time of
+ * everything else goes on meanwhile. */
+static void lock_times_renew(const skald_turn *turn, skald_turn_saga *saga)
+{
+    for (uint8_t i = 0; i < saga->machine.step_count && saga->lock != NULL; i++) {
+        const skald_plan_step *step = &saga->kind->plan.steps[i];
+        skald_saga_step *at = &saga->machine.steps[i];
+        const bool undo = is_local_undo(saga, i);
+        if (at->due_ms != 0 && at->due_ms <= turn->now_ms && (undo || is_local_run(saga, i)))
+            at->due_ms =
+                turn->now_ms + (int64_t)(undo ? step->undo.timeout_ms : step->run.timeout_ms);
+    }
+}
+
+static skald_status tick(skald_turn *turn, size_t index, skald_error *error)
+{
+    skald_turn_saga *saga = &turn->sagas[index];
+    const bool late = saga->machine.due_ms != 0 && saga->machine.due_ms <= turn->now_ms;
+    if (!late || saga->more)
+        return SKALD_OK;
+    lock_times_renew(turn, saga);
+    const skald_saga_event event = {.kind = SKALD_EVENT_TICK};
+    const skald_status status = bring(turn, index, event, NULL, NULL, error);
+    return status == SKALD_OK ? pending_run(turn, index, error) : status;
+}
+
 skald_status skald_turn_step(skald_turn *turn, size_t index, skald_error *error)
 {
     skald_turn_saga *saga = &turn->sagas[index];
@@ -455,13 +550,8 @@ skald_status skald_turn_step(skald_turn *turn, size_t index, skald_error *error)
     if (status == SKALD_OK && was_new)
         status = begin(turn, index, error);
     if (status == SKALD_OK)
-        status = inputs_bring(turn, index, was_new, error);
-    const bool late = saga->machine.due_ms != 0 && saga->machine.due_ms <= turn->now_ms;
-    if (status == SKALD_OK && late && saga->lock == NULL && !saga->more) {
-        const skald_saga_event tick = {.kind = SKALD_EVENT_TICK};
-        status = bring(turn, index, tick, NULL, NULL, error);
-        if (status == SKALD_OK)
-            status = pending_run(turn, index, error);
-    }
-    return status;
+        status = inputs_bring(turn, index, error);
+    if (status == SKALD_OK)
+        status = tick(turn, index, error);
+    return status == SKALD_OK ? lock_settle(turn, index, error) : status;
 }

@@ -315,6 +315,17 @@ static skald_status halves(skald_turn *turn, const size_t *ids, size_t count, sk
     return status != SKALD_OK ? status : ids_run(turn, ids + half, count - half, error);
 }
 
+/* Not even that it is blocked could be written. */
+static bool is_given_up(const skald_turn *turn, const char *id)
+{
+    for (size_t i = 0; i < turn->verdict_count; i++) {
+        const skald_turn_verdict *verdict = &turn->verdicts[i];
+        if (verdict->kind == SKALD_VERDICT_BLOCK && strcmp(verdict->saga, id) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* What follows a failure of those that were loaded. The loaded are among `ids`, in their order; a
  * culprit is counted among the loaded. */
 static skald_status failed(skald_turn *turn, const size_t *ids, size_t count, size_t culprit,
@@ -322,8 +333,13 @@ static skald_status failed(skald_turn *turn, const size_t *ids, size_t count, si
 {
     if (passing(turn, failure->status))
         conflict_pause(turn);
-    else if (count == 1 && turn->verdict_count == verdicts_before)
+    else if (count == 1 && turn->verdict_count == verdicts_before) {
+        if (is_given_up(turn, turn->ids[ids[0]])) {
+            *error = *failure;
+            return failure->status;
+        }
         skald_turn_verdict_of_trouble(turn, turn->ids[ids[0]], failure);
+    }
     if (count == 1)
         return ids_run(turn, ids, 1, error);
     if (culprit == CULPRIT_UNKNOWN)

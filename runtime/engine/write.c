@@ -25,6 +25,7 @@ void skald_turn_rows_init(skald_turn *turn)
     skald_array_init(&turn->used, SKALD_ARRAY_INT8);
     skald_array_init(&turn->parked, SKALD_ARRAY_INT8);
     skald_array_init(&turn->ended, SKALD_ARRAY_TEXT);
+    skald_array_init(&turn->recalled, SKALD_ARRAY_TEXT);
     skald_array_init(&turn->unlocked, SKALD_ARRAY_TEXT);
 }
 
@@ -46,6 +47,7 @@ void skald_turn_rows_done(skald_turn *turn)
     skald_array_done(&turn->used);
     skald_array_done(&turn->parked);
     skald_array_done(&turn->ended);
+    skald_array_done(&turn->recalled);
     skald_array_done(&turn->unlocked);
     skald_job_writer_done(&turn->jobs);
     skald_outbox_writer_done(&turn->events);
@@ -60,6 +62,7 @@ void skald_turn_rows_clear(skald_turn *turn)
     skald_array_clear(&turn->used);
     skald_array_clear(&turn->parked);
     skald_array_clear(&turn->ended);
+    skald_array_clear(&turn->recalled);
     skald_array_clear(&turn->unlocked);
     skald_job_writer_clear(&turn->jobs);
     skald_outbox_writer_clear(&turn->events);
@@ -135,10 +138,11 @@ static outlook outlook_of(skald_turn *turn, const skald_turn_saga *saga)
     if (saga->block != NULL)
         return (outlook){"blocked", saga->block, 0};
     if (saga->lock != NULL && saga->lock[0] == '\0')
-        return (outlook){"lock", saga->waits_for, 0};
+        return (outlook){"lock", saga->waits_for, saga->machine.due_ms};
     if (saga->lock != NULL)
         return (outlook){"lock",
-                         skald_arena_format(&turn->memory, "waits for lock \"%s\"", saga->lock), 0};
+                         skald_arena_format(&turn->memory, "waits for lock \"%s\"", saga->lock),
+                         saga->machine.due_ms};
     if (saga->more)
         return (outlook){"time", "goes on at once", turn->now_ms};
     char words[512];
@@ -159,11 +163,18 @@ static skald_bytes code_of(skald_turn *turn, const skald_turn_saga *saga)
     return skald_arena_bytes(&turn->memory, (skald_bytes){code, size});
 }
 
+/* Those of a blocked saga wait, but for the retry, which was in vain. */
 static void inputs_write(skald_turn *turn, const skald_turn_saga *saga)
 {
-    for (size_t i = 0; i < saga->input_count; i++)
-        skald_array_integer(saga->block != NULL ? &turn->parked : &turn->used,
-                            turn->inputs[saga->input_first + i].id);
+    for (size_t i = 0; i < saga->input_count; i++) {
+        const skald_turn_input *input = &turn->inputs[saga->input_first + i];
+        const bool waits =
+            saga->block != NULL && !(saga->blocked != NULL && input->event == SKALD_EVENT_RETRY);
+        skald_array_integer(waits ? &turn->parked : &turn->used, input->id);
+    }
+    /* There may be more than were loaded. */
+    if (saga->block == NULL && (saga->unblock || saga->input_count == SKALD_TURN_INPUTS_MAX))
+        skald_array_text(&turn->recalled, saga->id);
 }
 
 static void history_write(skald_turn *turn, const skald_turn_saga *saga)
@@ -185,7 +196,7 @@ static const char *cleaned(skald_turn *turn, const char *text)
 skald_status skald_turn_write(skald_turn *turn, skald_turn_saga *saga, skald_error *error)
 {
     inputs_write(turn, saga);
-    if (saga->block != NULL && saga->blocked != NULL)
+    if (saga->block != NULL && saga->blocked != NULL && !saga->changed)
         return SKALD_OK;
     const bool stepped = saga->kind != NULL && saga->block == NULL;
     const outlook out = outlook_of(turn, saga);
@@ -350,6 +361,11 @@ skald_status skald_turn_send(skald_turn *turn, skald_error *error)
     if (status == SKALD_OK)
         status = array_send(turn, &turn->parked,
                             "UPDATE skald.saga_input SET early = true WHERE id = ANY ($1)", error);
+    if (status == SKALD_OK)
+        status = array_send(turn, &turn->recalled,
+                            "UPDATE skald.saga_input SET early = false"
+                            " WHERE saga = ANY ($1) AND early",
+                            error);
     if (status == SKALD_OK)
         status = array_send(turn, &turn->ended, "SELECT skald.saga_lock_free($1)", error);
     if (status == SKALD_OK)

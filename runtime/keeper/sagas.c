@@ -1,5 +1,5 @@
 /* Looks for sagas that nothing will ever move, says why, and mends what can be mended: there should
- * be none. Forgets signals whose saga never came. */
+ * be none. Forgets signals whose saga never came, and sagas that ended long ago. */
 #include "keeper/keeper_parts.h"
 
 /* How long a signal waits for its saga. */
@@ -61,10 +61,33 @@ static skald_status signals_forget(skald_keeper *keeper, skald_error *error)
                        SKALD_KEEPER_SIGNALS_KEEP_MS);
 }
 
+/* Nobody can want anything of them any more: they ended long ago, as did the first of their
+ * ancestors, which might have taken them back; nothing was told and nothing runs. */
+static skald_status ended_forget(skald_keeper *keeper, uint64_t *forgotten, skald_error *error)
+{
+    skald_rows *rows = NULL;
+    const skald_status status = skald_pg_do(
+        keeper->pg, &rows, error,
+        "DELETE FROM skald.saga WHERE ended_at IS NOT NULL AND id = ANY (ARRAY(SELECT o.id"
+        " FROM skald.saga_definition AS d CROSS JOIN LATERAL (SELECT s.id FROM skald.saga AS s"
+        "  WHERE s.definition = d.name AND s.version = d.version AND s.ended_at"
+        "   < (SELECT skald.now()) - d.keep_ms * interval '1 ms'"
+        "  AND NOT EXISTS (SELECT FROM skald.saga AS r WHERE r.id = s.root AND r.id <> s.id)"
+        "  AND NOT EXISTS (SELECT FROM skald.saga_input AS i WHERE i.saga = s.id)"
+        "  AND NOT EXISTS (SELECT FROM skald.job AS j WHERE j.queue = '@sagas' AND j.key = s.id"
+        "   AND j.key <> '' AND j.state IN ('waiting', 'running'))"
+        "  ORDER BY s.ended_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS o LIMIT $1))",
+        SKALD_KEEPER_STEP_MAX);
+    if (status == SKALD_OK)
+        *forgotten = skald_rows_touched(rows);
+    skald_rows_free(rows);
+    return status;
+}
+
 skald_status skald_keeper_sagas(skald_keeper *keeper, uint32_t *wait_ms, skald_error *error)
 {
     uint64_t found = 0;
-    (void)wait_ms;
+    uint64_t forgotten = 0;
     skald_status status = locks_free(keeper, error);
     if (status == SKALD_OK)
         status = ends_tell(keeper, error);
@@ -72,6 +95,10 @@ skald_status skald_keeper_sagas(skald_keeper *keeper, uint32_t *wait_ms, skald_e
         status = stuck_wake(keeper, &found, error);
     if (status == SKALD_OK)
         status = signals_forget(keeper, error);
+    if (status == SKALD_OK)
+        status = ended_forget(keeper, &forgotten, error);
+    if (forgotten == SKALD_KEEPER_STEP_MAX)
+        *wait_ms = 0;
     if (status == SKALD_OK && found > 0)
         keeper->options.published(keeper->options.user);
     return status;

@@ -6,7 +6,7 @@
 #include <skald/partition.h>
 #include <string.h>
 
-enum { COLUMNS = 8, SAGA_ID_SIZE_MAX = 160 };
+enum { COLUMNS = 9, SAGA_ID_SIZE_MAX = 160 };
 
 static void columns_list(skald_replies *replies, skald_array *columns[COLUMNS])
 {
@@ -17,8 +17,8 @@ static void columns_list(skald_replies *replies, skald_array *columns[COLUMNS])
 void skald_replies_init(skald_replies *replies)
 {
     static const skald_array_of kinds[COLUMNS] = {
-        SKALD_ARRAY_INT2, SKALD_ARRAY_TEXT,  SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
-        SKALD_ARRAY_TEXT, SKALD_ARRAY_BYTEA, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT};
+        SKALD_ARRAY_INT2,  SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT,
+        SKALD_ARRAY_BYTEA, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT, SKALD_ARRAY_TEXT};
     for (int i = 0; i < COLUMNS; i++)
         skald_array_init(&replies->columns[i], kinds[i]);
 }
@@ -60,7 +60,8 @@ static bool outcome_known(const char *outcome)
 }
 
 skald_status skald_replies_add(skald_replies *replies, const skald_message *message,
-                               uint32_t partitions, skald_arena *scratch, skald_error *error)
+                               const char *stream, uint32_t partitions, skald_arena *scratch,
+                               skald_error *error)
 {
     const char *operation = skald_control_find(message->control, SKALD_CONTROL_OPERATION, scratch);
     const char *outcome = skald_control_find(message->control, SKALD_CONTROL_OUTCOME, scratch);
@@ -85,6 +86,7 @@ skald_status skald_replies_add(skald_replies *replies, const skald_message *mess
     skald_array_text(&columns[6],
                      skald_control_find(message->control, SKALD_CONTROL_REASON, scratch));
     skald_array_text(&columns[7], message->id);
+    skald_array_text(&columns[8], stream);
     skald_array *list[COLUMNS];
     columns_list(replies, list);
     return saga != NULL && skald_arrays_ok(list, COLUMNS)
@@ -104,6 +106,6 @@ skald_status skald_replies_send(skald_replies *replies, skald_pipeline *pipeline
     return skald_pipeline_send(
         pipeline, SKALD_PIPELINE_NOBODY,
         "INSERT INTO skald.saga_input (partition, saga, event, operation, type, body, reason,"
-        " message_id) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+        " message_id, name) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         COLUMNS, params, error);
 }

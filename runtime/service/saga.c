@@ -53,6 +53,9 @@ static skald_status options_check(const skald_definition *definition,
                                "definition \"%s\": at most %d threads step sagas, and %d run "
                                "activities",
                                name, SKALD_SAGA_THREADS_MAX, SKALD_QUEUE_THREADS_MAX);
+    if (options->keep_ms > INT64_MAX / 1000000)
+        return skald_error_set(error, SKALD_INVALID,
+                               "definition \"%s\": skald_saga_options.keep_ms is too long", name);
     if ((unsigned)options->gone > SKALD_GONE_PARKS)
         return skald_error_set(error, SKALD_INVALID,
                                "definition \"%s\": skald_saga_options.gone is %d, which is none of "

@@ -145,15 +145,18 @@ static const char count_sagas[] =
     " count(*) FILTER (WHERE phase NOT IN ('completed', 'compensated')),"
     " (SELECT count(*) FROM skald.v_debts) FROM skald.saga";
 
+static const char count_flows[] = "SELECT count(*) FILTER (WHERE outcome = 'well'),"
+                                  " count(*) FILTER (WHERE outcome = 'badly'),"
+                                  " count(*) FILTER (WHERE outcome IS NULL),"
+                                  " (SELECT count(*) FROM skald.flow_wait) FROM skald.flow";
+
 static bool read_ways(demo_books *books, const demo_shop *shop)
 {
-    if (!shop->orchestrated)
-        return true;
-    PGresult *rows = database_rows(shop->databases[SERVICE_ORDERS], count_sagas);
+    PGresult *rows = database_rows(shop->databases[SERVICE_ORDERS],
+                                   shop->orchestrated ? count_sagas : count_flows);
     const bool good = rows != NULL;
     if (good)
-        books->ways = (book_ways){.watched = true,
-                                  .well = database_number_at(rows, 0, 0),
+        books->ways = (book_ways){.well = database_number_at(rows, 0, 0),
                                   .badly = database_number_at(rows, 0, 1),
                                   .open = database_number_at(rows, 0, 2),
                                   .owed = database_number_at(rows, 0, 3)};

@@ -46,14 +46,13 @@ typedef struct book_order {
     int64_t refunded_cents;
 } book_order;
 
-/* How the orders went, as seen by whoever has an eye on each of them: sagas, in an orchestrated
- * shop. */
+/* How the orders went, as seen by whoever has an eye on each of them: sagas in an orchestrated
+ * shop, instances of the declared flow in a choreographed one. */
 typedef struct book_ways {
-    bool watched;  /* somebody has */
     int64_t well;  /* ended confirmed */
     int64_t badly; /* ended otherwise */
     int64_t open;
-    int64_t owed; /* undos that are owed */
+    int64_t owed; /* undos that are owed; events that are awaited */
 } book_ways;
 
 typedef struct demo_books {

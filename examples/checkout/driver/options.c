@@ -3,7 +3,6 @@
 
 #include "common/option.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define RATE 50
@@ -29,8 +28,8 @@ static const char help[] =
     "  --mode MODE              choreographed (the default) or orchestrated\n"
     "  --chaos SECONDS          instead of the outage of the e-mail service: orders, payments,\n"
     "                           inventory and email are killed at random for so long\n"
-    "  --timeline               shows in the end the way of one order, as skald saga show does;\n"
-    "                           with --mode orchestrated\n"
+    "  --timeline               shows in the end the way of one order, as skald saga show and\n"
+    "                           skald flow show do\n"
     "  --seed S                 repeats the customers of an earlier run (random)\n"
     "  --provider-latency MS    how long the payment provider takes for a call (40)\n"
     "  --mail-latency MS        how long the mail server takes for a mail (20)\n"
@@ -105,11 +104,6 @@ bool options_read(demo_options *out, int argc, char **argv, int *code)
                           .mail_latency_ms = 20};
     if (!options_parse(argc, argv, known, help, read_option, out, code))
         return false;
-    if (out->timeline && !out->orchestrated) {
-        fprintf(stderr, "--timeline: there is no saga to show without --mode orchestrated\n");
-        *code = OPTION_EXIT_USAGE;
-        return false;
-    }
     if (out->rate == 0)
         out->rate = out->chaos_s > 0 ? (double)out->order_count / out->chaos_s : RATE;
     return true;

@@ -60,12 +60,12 @@ static void print_books(const demo_report *report, FILE *file)
 static void print_ways(const demo_report *report, FILE *file)
 {
     const book_ways *w = &report->ways;
-    if (!w->watched)
-        return;
-    fprintf(file,
-            "    sagas            %s with the orders: %" PRId64 " completed, %" PRId64
-            " compensated,\n                     %" PRId64 " open, %" PRId64 " undos owed\n",
-            figures_agrees(report->verdict.ways_ok), w->well, w->badly, w->open, w->owed);
+    const bool sagas = report->options->orchestrated;
+    fprintf(file, "    %s            %s with the orders: %" PRId64 " %s, %" PRId64 " %s,\n",
+            sagas ? "sagas" : "flows", figures_agrees(report->verdict.ways_ok), w->well,
+            sagas ? "completed" : "ended well", w->badly, sagas ? "compensated" : "badly");
+    fprintf(file, "                     %" PRId64 " open, %" PRId64 " %s\n", w->open, w->owed,
+            sagas ? "undos owed" : "events awaited");
 }
 
 static void print_times(const demo_report *report, FILE *file)

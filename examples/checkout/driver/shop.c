@@ -18,11 +18,11 @@
  * database's. */
 static const struct {
     const char *name;
-    int followers;              /* of events */
+    int followers;              /* of events; "orders" also watches the flow in three streams */
     int orchestrated_followers; /* of commands and replies, and analytics' of events */
     int queues;
 } services[SERVICE_COUNT] = {
-    [SERVICE_ORDERS] = {"orders", 2, 3, 0},       [SERVICE_PAYMENTS] = {"payments", 2, 1, 1},
+    [SERVICE_ORDERS] = {"orders", 5, 3, 0},       [SERVICE_PAYMENTS] = {"payments", 2, 1, 1},
     [SERVICE_INVENTORY] = {"inventory", 2, 1, 0}, [SERVICE_EMAIL] = {"email", 1, 1, 0},
     [SERVICE_ANALYTICS] = {"analytics", 1, 1, 0},
 };

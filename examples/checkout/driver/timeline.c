@@ -28,8 +28,9 @@ bool timeline_show(const demo_shop *shop, const demo_books *books, FILE *talk)
         return true;
     demo_process command = {0};
     place_name(&shop->place, &command, "timeline");
-    const char *const argv[] = {"skald", "saga", "show", order_id, NULL};
-    fprintf(talk, "\nskald saga show %s\n\n", order_id);
+    const char *what = shop->orchestrated ? "saga" : "flow";
+    const char *const argv[] = {"skald", what, "show", order_id, NULL};
+    fprintf(talk, "\nskald %s show %s\n\n", what, order_id);
     return place_command(&command, argv, shop->services[SERVICE_ORDERS].name) &&
            place_commanded(&command) && copy_file(command.log, talk);
 }

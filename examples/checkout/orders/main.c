@@ -1,5 +1,5 @@
 /* The service "orders": takes orders over HTTP (api.c). How they find their end is in
- * choreography.c and checkout.c. */
+ * choreography.c and checkout.c; flow.c has an eye on the choreography. */
 #include "orders/api.h"
 #include "orders/ways.h"
 #include "shop/mode.h"
@@ -27,9 +27,11 @@ int main(int argc, char **argv)
     options.on_stop = close_door;
     options.user = &api;
     skald_service *service = skald_service_open("orders", &options);
-    if (shop_is_orchestrated())
+    if (shop_is_orchestrated()) {
         checkout_join(service);
-    else
+    } else {
         choreography_join(service);
+        choreography_watch(service);
+    }
     return skald_main(service, argc, argv);
 }

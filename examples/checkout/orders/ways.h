@@ -13,8 +13,9 @@ typedef struct order_beginning {
     const char *card_token;
 } order_beginning;
 
-/* choreography.c: the others follow OrderCreated, and we follow them. */
+/* choreography.c: the others follow OrderCreated, and we follow them. flow.c has an eye on it. */
 void choreography_join(skald_service *service);
+void choreography_watch(skald_service *service);
 skald_status choreography_begin(skald_service *service, PGconn *connection,
                                 const order_beginning *beginning, skald_error *error);
 

@@ -38,6 +38,8 @@ typedef struct skald_saga_options {
     skald_gone gone;
     uint32_t
         threads; /* that step sagas, in each process; of all registrations the most counts; 2 */
+    uint64_t keep_ms; /* how long an ended saga can be looked at, taken back by its parent and moved
+                         by late answers, and not be started anew; 0: 30 days */
     uint32_t activity_threads; /* that run activities of sagas; the most counts; 4 */
 } skald_saga_options;
 

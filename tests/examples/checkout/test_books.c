@@ -50,7 +50,7 @@ static void fill(test_shelf *shelf)
                                     .analytics_confirmed = 1,
                                     .analytics_confirmed_cents = 2500,
                                     .analytics_cancelled = 1,
-                                    .ways = {.watched = true, .well = 1, .badly = 2}}};
+                                    .ways = {.well = 1, .badly = 2}}};
     shelf->books.orders = shelf->orders;
 }
 

@@ -151,6 +151,25 @@ static void test_what_fails_too_often_is_undone_though_it_never_was(void **state
     voyages_end(&harbour);
 }
 
+/* An answer counts when it comes from whom the command was sent to, and from nobody else. */
+static void test_an_answer_of_a_stranger_moves_nothing(void **state)
+{
+    (void)state;
+    voyages harbour = begin();
+    voyages_start(&harbour, &cargo, "v", "broken-crane", 1);
+    WAIT_UNTIL(voyages_column(&harbour, "v", "phase")[0] == 'r');
+    database_run(harbour.database,
+                 "INSERT INTO skald.saga_input (partition, saga, event, operation, name)"
+                 " SELECT partition, id, 'done', o, n FROM skald.saga, (VALUES"
+                 "  ('v/load/run.1', 'pirates'), ('v/load/run.1', NULL), ('v/a/run.1', 'harbour'))"
+                 "  AS s(o, n)");
+    skald_ring(harbour.service);
+    WAIT_UNTIL(voyages_is(&harbour, "v", "compensated"));
+    WAIT_UNTIL(atoi(voyages_column(&harbour, "v", "stale")) >= 3);
+    assert_string_equal(voyages_log(&harbour, "v"), "a.run a.undo");
+    voyages_end(&harbour);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_a_refusal_leaves_nothing_and_turns_back),
         cmocka_unit_test(test_an_undo_names_the_run_that_it_takes_back),
         cmocka_unit_test(test_what_fails_too_often_is_undone_though_it_never_was),
+        cmocka_unit_test(test_an_answer_of_a_stranger_moves_nothing),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
 }

@@ -115,6 +115,13 @@ static void test_a_step_that_ends_its_process_is_blocked(void **state)
     assert_int_equal(database_integer(harbour.database, "SELECT count(*) FROM skald.v_saga_stuck"),
                      0);
 
+    /* A retry that ends its process again is spent by that, and does not end the next one too. */
+    voyages_ask(&harbour, "bad", "retry", "");
+    WAIT_UNTIL(atoi(voyages_column(&harbour, "bad", "crashes")) == 4);
+    assert_int_equal(database_integer(harbour.database, "SELECT count(*) FROM skald.saga_input"),
+                     0);
+    assert_true(voyages_awaits(&harbour, "bad", "blocked"));
+
     /* It is mended, and a person lets it go on. */
     database_run(harbour.database, "UPDATE skald.saga SET state = (SELECT state FROM skald.saga"
                                    " WHERE id = 'good') WHERE id = 'bad'");

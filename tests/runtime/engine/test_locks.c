@@ -14,7 +14,18 @@ static const skald_step berth_steps[] = {
 static const skald_definition berth = {
     .name = "berth", .version = 1, .steps = SKALD_STEPS(berth_steps)};
 
-static const skald_definition *const all[] = {&berth, NULL};
+static const skald_step crossing_steps[] = {
+    {.name = "a", .run.local = voyage_local, .undo.local = voyage_local},
+    {.name = "hold", .run.activity = voyage_activity, .undo.local = voyage_local},
+    {.name = "lock", .run.local = voyage_local, .undo.local = voyage_local},
+};
+static const skald_definition crossing = {
+    .name = "crossing", .version = 1, .steps = SKALD_STEPS(crossing_steps)};
+
+static const skald_definition hasty = {
+    .name = "hasty", .version = 1, .steps = SKALD_STEPS(crossing_steps), .deadline_ms = 1500};
+
+static const skald_definition *const all[] = {&berth, &crossing, &hasty, NULL};
 
 static voyages begin(void)
 {
@@ -65,10 +76,49 @@ static void test_who_waits_can_be_cancelled(void **state)
     voyages_start(&harbour, &berth, "two", "lock.run=lock pier;hold.run=refuse", 1);
     WAIT_UNTIL(voyages_awaits(&harbour, "two", "lock"));
     voyages_cancel(&harbour, "two");
-    WAIT_UNTIL(voyages_is(&harbour, "two", "compensating"));
-    voyages_open(&harbour, "one");
+    /* The lock is still held: what would be undone at once is not waited for. */
     WAIT_UNTIL(voyages_is(&harbour, "two", "compensated"));
+    assert_string_equal(voyages_log(&harbour, "two"), "a.run a.undo");
+    assert_int_equal(locks(&harbour), 1);
+    voyages_open(&harbour, "one");
+    WAIT_UNTIL(voyages_is(&harbour, "one", "completed"));
     assert_int_equal(locks(&harbour), 0);
+    voyages_end(&harbour);
+}
+
+/* Each has what the other wants: a person takes one back. */
+static void test_a_ring_of_waiters_is_broken_by_a_cancel(void **state)
+{
+    (void)state;
+    voyages harbour = begin();
+    voyages_start(&harbour, &crossing, "one", "a.run=lock pier;hold.run=wait;lock.run=lock crane",
+                  1);
+    voyages_start(&harbour, &crossing, "two", "a.run=lock crane;hold.run=wait;lock.run=lock pier",
+                  1);
+    WAIT_UNTIL(locks(&harbour) == 2);
+    voyages_open(&harbour, "one");
+    voyages_open(&harbour, "two");
+    WAIT_UNTIL(voyages_awaits(&harbour, "one", "lock"));
+    WAIT_UNTIL(voyages_awaits(&harbour, "two", "lock"));
+    voyages_cancel(&harbour, "one");
+    WAIT_UNTIL(voyages_is(&harbour, "one", "compensated"));
+    WAIT_UNTIL(voyages_is(&harbour, "two", "completed"));
+    assert_string_equal(voyages_log(&harbour, "one"), "a.run hold.run hold.undo a.undo");
+    assert_int_equal(locks(&harbour), 0);
+    voyages_end(&harbour);
+}
+
+static void test_a_deadline_passes_for_one_that_waits_too(void **state)
+{
+    (void)state;
+    voyages harbour = begin();
+    voyages_start(&harbour, &berth, "one", "lock.run=lock pier;hold.run=wait", 1);
+    WAIT_UNTIL(locks(&harbour) == 1);
+    voyages_start(&harbour, &hasty, "two", "lock.run=lock pier", 1);
+    WAIT_UNTIL(voyages_is(&harbour, "two", "compensated"));
+    assert_string_equal(voyages_log(&harbour, "two"), "a.run hold.run hold.undo a.undo");
+    assert_int_equal(locks(&harbour), 1);
+    voyages_open(&harbour, "one");
     voyages_end(&harbour);
 }
 
@@ -99,6 +149,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_comes_second_waits_for_the_end_of_the_first),
         cmocka_unit_test(test_who_waits_can_be_cancelled),
+        cmocka_unit_test(test_a_ring_of_waiters_is_broken_by_a_cancel),
+        cmocka_unit_test(test_a_deadline_passes_for_one_that_waits_too),
         cmocka_unit_test(test_many_share_one_lock_and_none_overlap),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);
