@@ -76,6 +76,8 @@ COMMENT ON COLUMN skald.saga.stale IS 'Inputs that changed nothing.';
 CREATE INDEX saga_due ON skald.saga (partition, due_at) WHERE due_at < 'infinity' AND blocked IS NULL;
 CREATE INDEX saga_open ON skald.saga (definition, version, id) WHERE ended_at IS NULL;
 CREATE INDEX saga_ended ON skald.saga (definition, version, ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX saga_started ON skald.saga (started_at, id);
+CREATE INDEX saga_still ON skald.saga (id) WHERE ended_at IS NULL AND blocked IS NULL AND due_at = 'infinity';
 CREATE INDEX saga_parent ON skald.saga (parent) WHERE parent IS NOT NULL;
 CREATE INDEX saga_tasks ON skald.saga (tasks_since) WHERE tasks IS NOT NULL;
 CREATE INDEX saga_owed ON skald.saga (owed_since) WHERE owed IS NOT NULL;
@@ -105,6 +107,7 @@ CREATE TABLE skald.saga_input (
            OR operation IS NOT NULL)
 );
 CREATE INDEX saga_input_waiting ON skald.saga_input (partition, id) WHERE NOT early;
+CREATE INDEX saga_input_early ON skald.saga_input (created_at) WHERE early;
 CREATE INDEX saga_input_saga ON skald.saga_input (saga, id);
 COMMENT ON TABLE skald.saga_input IS 'What happened to sagas and was not yet brought to them.';
 COMMENT ON COLUMN skald.saga_input.operation IS 'Key of the operation that is answered (sagas/operation.h).';
