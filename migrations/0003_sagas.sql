@@ -335,6 +335,7 @@ SELECT s.id, s.definition, NULL, s.blocked, s.changed_at, s.reason
 COMMENT ON VIEW skald.v_saga_task IS 'What a person has to decide: steps handed over, and sagas that are blocked (step NULL).';
 
 -- Sagas that have not ended, and that neither time, an input, a child, a lock nor a person can move.
+-- Values and no EXISTS: those are looked up by an index for each saga, and never hashed over all sagas.
 CREATE VIEW skald.v_saga_stuck AS
 SELECT s.id AS saga, s.definition, s.version, s.phase, s.future, s.changed_at AS since,
        CASE s.future
@@ -345,16 +346,18 @@ SELECT s.id AS saga, s.definition, s.version, s.phase, s.future, s.changed_at AS
        END AS why
   FROM skald.saga AS s
  WHERE s.ended_at IS NULL AND s.blocked IS NULL AND s.due_at = 'infinity'
-   AND NOT EXISTS (SELECT FROM skald.saga_input AS i WHERE i.saga = s.id AND NOT i.early)
+   AND (SELECT i.id FROM skald.saga_input AS i WHERE i.saga = s.id AND NOT i.early LIMIT 1) IS NULL
    AND CASE s.future
            WHEN 'person' THEN s.tasks IS NULL
-           WHEN 'child' THEN NOT EXISTS (
-               SELECT FROM skald.saga AS c WHERE c.parent = s.id
-                  AND (c.ended_at IS NULL OR EXISTS (SELECT FROM skald.saga_input AS i WHERE i.saga = c.id)))
-           WHEN 'lock' THEN NOT EXISTS (
-               SELECT FROM skald.saga_lock_wait AS w JOIN skald.saga_lock AS l ON l.name = w.name
-                 JOIN skald.saga AS o ON o.id = l.saga
-                WHERE w.saga = s.id AND o.ended_at IS NULL)
+           WHEN 'child' THEN (
+               SELECT c.id FROM skald.saga AS c WHERE c.parent = s.id
+                  AND (c.ended_at IS NULL
+                       OR (SELECT i.id FROM skald.saga_input AS i WHERE i.saga = c.id LIMIT 1) IS NOT NULL)
+                LIMIT 1) IS NULL
+           WHEN 'lock' THEN (
+               SELECT w.name FROM skald.saga_lock_wait AS w JOIN skald.saga_lock AS l ON l.name = w.name
+                WHERE w.saga = s.id AND (SELECT o.ended_at FROM skald.saga AS o WHERE o.id = l.saga) IS NULL
+                LIMIT 1) IS NULL
            ELSE true
        END;
 COMMENT ON VIEW skald.v_saga_stuck IS 'Sagas that nothing will ever move: must be empty; the keeper mends what it finds here.';
