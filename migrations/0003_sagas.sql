@@ -112,7 +112,7 @@ CREATE INDEX saga_input_saga ON skald.saga_input (saga, id);
 COMMENT ON TABLE skald.saga_input IS 'What happened to sagas and was not yet brought to them.';
 COMMENT ON COLUMN skald.saga_input.operation IS 'Key of the operation that is answered (sagas/operation.h).';
 COMMENT ON COLUMN skald.saga_input.step IS 'Name of the step, of a person''s request.';
-COMMENT ON COLUMN skald.saga_input.name IS 'Of a signal.';
+COMMENT ON COLUMN skald.saga_input.name IS 'Of a signal; of a reply the stream it came in: whose answer it is.';
 COMMENT ON COLUMN skald.saga_input.body IS 'Reply, result or event; of retry-new-input the new state.';
 COMMENT ON COLUMN skald.saga_input.early IS 'Waits: its saga is not started yet, or blocked.';
 
