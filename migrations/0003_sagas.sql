@@ -76,6 +76,8 @@ COMMENT ON COLUMN skald.saga.stale IS 'Inputs that changed nothing.';
 CREATE INDEX saga_due ON skald.saga (partition, due_at) WHERE due_at < 'infinity' AND blocked IS NULL;
 CREATE INDEX saga_open ON skald.saga (definition, version, id) WHERE ended_at IS NULL;
 CREATE INDEX saga_ended ON skald.saga (definition, version, ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX saga_started ON skald.saga (started_at, id);
+CREATE INDEX saga_still ON skald.saga (id) WHERE ended_at IS NULL AND blocked IS NULL AND due_at = 'infinity';
 CREATE INDEX saga_parent ON skald.saga (parent) WHERE parent IS NOT NULL;
 CREATE INDEX saga_tasks ON skald.saga (tasks_since) WHERE tasks IS NOT NULL;
 CREATE INDEX saga_owed ON skald.saga (owed_since) WHERE owed IS NOT NULL;
@@ -105,11 +107,12 @@ CREATE TABLE skald.saga_input (
            OR operation IS NOT NULL)
 );
 CREATE INDEX saga_input_waiting ON skald.saga_input (partition, id) WHERE NOT early;
+CREATE INDEX saga_input_early ON skald.saga_input (created_at) WHERE early;
 CREATE INDEX saga_input_saga ON skald.saga_input (saga, id);
 COMMENT ON TABLE skald.saga_input IS 'What happened to sagas and was not yet brought to them.';
 COMMENT ON COLUMN skald.saga_input.operation IS 'Key of the operation that is answered (sagas/operation.h).';
 COMMENT ON COLUMN skald.saga_input.step IS 'Name of the step, of a person''s request.';
-COMMENT ON COLUMN skald.saga_input.name IS 'Of a signal.';
+COMMENT ON COLUMN skald.saga_input.name IS 'Of a signal; of a reply the stream it came in: whose answer it is.';
 COMMENT ON COLUMN skald.saga_input.body IS 'Reply, result or event; of retry-new-input the new state.';
 COMMENT ON COLUMN skald.saga_input.early IS 'Waits: its saga is not started yet, or blocked.';
 
@@ -332,6 +335,7 @@ SELECT s.id, s.definition, NULL, s.blocked, s.changed_at, s.reason
 COMMENT ON VIEW skald.v_saga_task IS 'What a person has to decide: steps handed over, and sagas that are blocked (step NULL).';
 
 -- Sagas that have not ended, and that neither time, an input, a child, a lock nor a person can move.
+-- Values and no EXISTS: those are looked up by an index for each saga, and never hashed over all sagas.
 CREATE VIEW skald.v_saga_stuck AS
 SELECT s.id AS saga, s.definition, s.version, s.phase, s.future, s.changed_at AS since,
        CASE s.future
@@ -342,16 +346,18 @@ SELECT s.id AS saga, s.definition, s.version, s.phase, s.future, s.changed_at AS
        END AS why
   FROM skald.saga AS s
  WHERE s.ended_at IS NULL AND s.blocked IS NULL AND s.due_at = 'infinity'
-   AND NOT EXISTS (SELECT FROM skald.saga_input AS i WHERE i.saga = s.id AND NOT i.early)
+   AND (SELECT i.id FROM skald.saga_input AS i WHERE i.saga = s.id AND NOT i.early LIMIT 1) IS NULL
    AND CASE s.future
            WHEN 'person' THEN s.tasks IS NULL
-           WHEN 'child' THEN NOT EXISTS (
-               SELECT FROM skald.saga AS c WHERE c.parent = s.id
-                  AND (c.ended_at IS NULL OR EXISTS (SELECT FROM skald.saga_input AS i WHERE i.saga = c.id)))
-           WHEN 'lock' THEN NOT EXISTS (
-               SELECT FROM skald.saga_lock_wait AS w JOIN skald.saga_lock AS l ON l.name = w.name
-                 JOIN skald.saga AS o ON o.id = l.saga
-                WHERE w.saga = s.id AND o.ended_at IS NULL)
+           WHEN 'child' THEN (
+               SELECT c.id FROM skald.saga AS c WHERE c.parent = s.id
+                  AND (c.ended_at IS NULL
+                       OR (SELECT i.id FROM skald.saga_input AS i WHERE i.saga = c.id LIMIT 1) IS NOT NULL)
+                LIMIT 1) IS NULL
+           WHEN 'lock' THEN (
+               SELECT w.name FROM skald.saga_lock_wait AS w JOIN skald.saga_lock AS l ON l.name = w.name
+                WHERE w.saga = s.id AND (SELECT o.ended_at FROM skald.saga AS o WHERE o.id = l.saga) IS NULL
+                LIMIT 1) IS NULL
            ELSE true
        END;
 COMMENT ON VIEW skald.v_saga_stuck IS 'Sagas that nothing will ever move: must be empty; the keeper mends what it finds here.';

@@ -10,13 +10,15 @@ static skald_status ends_tell(skald_keeper *keeper, skald_error *error)
 {
     return skald_pg_do(
         keeper->pg, NULL, error,
-        "INSERT INTO skald.saga_input (partition, saga, event, operation, type, body, reason)"
+        "WITH v AS MATERIALIZED (SELECT saga FROM skald.v_saga_stuck WHERE future = 'child')"
+        " INSERT INTO skald.saga_input (partition, saga, event, operation, type, body, reason)"
         " SELECT p.partition, p.id, CASE c.phase WHEN 'completed' THEN 'child-completed'"
         "  ELSE 'child-compensated' END, c.parent_operation, c.state_type, c.state,"
         "  'told again by the keeper'"
-        " FROM skald.v_saga_stuck AS v JOIN skald.saga AS p ON p.id = v.saga"
-        " JOIN skald.saga AS c ON c.parent = p.id AND c.ended_at IS NOT NULL"
-        " WHERE v.future = 'child'");
+        " FROM v CROSS JOIN LATERAL (SELECT s.id, s.partition FROM skald.saga AS s"
+        "  WHERE s.id = v.saga OFFSET 0) AS p"
+        " CROSS JOIN LATERAL (SELECT s.phase, s.parent_operation, s.state_type, s.state"
+        "  FROM skald.saga AS s WHERE s.parent = p.id AND s.ended_at IS NOT NULL OFFSET 0) AS c");
 }
 
 /* Whoever waits in a row is due when nobody holds what it waits for; what else stands still is
@@ -46,9 +48,9 @@ static skald_status locks_free(skald_keeper *keeper, skald_error *error)
 {
     return skald_pg_do(
         keeper->pg, NULL, error,
-        "SELECT skald.saga_lock_free(ids) FROM (SELECT array_agg(DISTINCT s.id) AS ids FROM"
+        "SELECT skald.saga_lock_free(ids) FROM (SELECT array_agg(DISTINCT l.saga) AS ids FROM"
         " (SELECT saga FROM skald.saga_lock UNION SELECT saga FROM skald.saga_lock_wait) AS l"
-        " JOIN skald.saga AS s ON s.id = l.saga WHERE s.ended_at IS NOT NULL) AS over"
+        " WHERE (SELECT s.ended_at FROM skald.saga AS s WHERE s.id = l.saga) IS NOT NULL) AS over"
         " WHERE ids IS NOT NULL");
 }
 
@@ -57,7 +59,7 @@ static skald_status signals_forget(skald_keeper *keeper, skald_error *error)
     return skald_pg_do(keeper->pg, NULL, error,
                        "DELETE FROM skald.saga_input AS i WHERE i.early AND i.created_at <"
                        " (SELECT skald.now()) - $1::bigint * interval '1 ms'"
-                       " AND NOT EXISTS (SELECT FROM skald.saga AS s WHERE s.id = i.saga)",
+                       " AND (SELECT s.id FROM skald.saga AS s WHERE s.id = i.saga) IS NULL",
                        SKALD_KEEPER_SIGNALS_KEEP_MS);
 }
 
@@ -72,10 +74,10 @@ static skald_status ended_forget(skald_keeper *keeper, uint64_t *forgotten, skal
         " FROM skald.saga_definition AS d CROSS JOIN LATERAL (SELECT s.id FROM skald.saga AS s"
         "  WHERE s.definition = d.name AND s.version = d.version AND s.ended_at"
         "   < (SELECT skald.now()) - d.keep_ms * interval '1 ms'"
-        "  AND NOT EXISTS (SELECT FROM skald.saga AS r WHERE r.id = s.root AND r.id <> s.id)"
-        "  AND NOT EXISTS (SELECT FROM skald.saga_input AS i WHERE i.saga = s.id)"
-        "  AND NOT EXISTS (SELECT FROM skald.job AS j WHERE j.queue = '@sagas' AND j.key = s.id"
-        "   AND j.key <> '' AND j.state IN ('waiting', 'running'))"
+        "  AND (SELECT r.id FROM skald.saga AS r WHERE r.id = s.root AND r.id <> s.id) IS NULL"
+        "  AND (SELECT i.id FROM skald.saga_input AS i WHERE i.saga = s.id LIMIT 1) IS NULL"
+        "  AND (SELECT j.id FROM skald.job AS j WHERE j.queue = '@sagas' AND j.key = s.id"
+        "   AND j.key <> '' AND j.state IN ('waiting', 'running') LIMIT 1) IS NULL"
         "  ORDER BY s.ended_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS o LIMIT $1))",
         SKALD_KEEPER_STEP_MAX);
     if (status == SKALD_OK)

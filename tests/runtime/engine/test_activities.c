@@ -187,6 +187,27 @@ static void test_a_cancelled_saga_awaits_what_is_under_way_and_undoes_it(void **
 
 /* Its process is killed while the call is out: the next one finds the job lost, tells it as a
  * failure, and the next attempt asks the outside. */
+/* The saga has decided long ago what follows. */
+static void test_an_attempt_is_not_replayed_behind_the_back_of_its_saga(void **state)
+{
+    (void)state;
+    voyages harbour = begin();
+    voyages_start(&harbour, &call, "v", "b.run=fail 1", 1);
+    WAIT_UNTIL(voyages_is(&harbour, "v", "completed"));
+    assert_string_equal(voyages_log(&harbour, "v"), "a.run b.run c.run");
+    assert_contains(database_text(harbour.database,
+                                  "SELECT skald.job_replay(id, 'alice', 'again') FROM skald.job"
+                                  " WHERE state = 'discarded'"),
+                    "is an attempt of saga \"v\"");
+    assert_contains(
+        database_text(harbour.database,
+                      "SELECT skald.job_edit(id, gen_random_uuid()::text, NULL, NULL,"
+                      " '', 'alice', 'again') FROM skald.job WHERE state = 'discarded'"),
+        "is an attempt of saga \"v\"");
+    all_is_over(&harbour);
+    voyages_end(&harbour);
+}
+
 static void test_a_lost_attempt_is_told_as_a_failure(void **state)
 {
     (void)state;
@@ -223,6 +244,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_late_success_after_the_way_back_is_undone_again),
         cmocka_unit_test(test_an_answer_that_comes_twice_is_counted_as_stale),
         cmocka_unit_test(test_a_cancelled_saga_awaits_what_is_under_way_and_undoes_it),
+        cmocka_unit_test(test_an_attempt_is_not_replayed_behind_the_back_of_its_saga),
         cmocka_unit_test(test_a_lost_attempt_is_told_as_a_failure),
     };
     return cmocka_run_group_tests(tests, servers_setup, servers_teardown);

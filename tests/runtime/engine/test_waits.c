@@ -89,6 +89,22 @@ static void test_a_signal_before_its_saga_waits_for_it(void **state)
     voyages_end(&harbour);
 }
 
+/* More than one turn takes. */
+static void test_many_signals_before_their_saga_all_come(void **state)
+{
+    (void)state;
+    voyages harbour = begin();
+    for (int i = 0; i < 70; i++)
+        voyages_signal(&harbour, "v", i == 69 ? "tide" : i == 35 ? "test.v1.Tide" : "ebb", i);
+    WAIT_UNTIL(database_integer(harbour.database,
+                                "SELECT count(*) FROM skald.saga_input WHERE early") == 70);
+    voyages_start(&harbour, &tide, "v", "", 1);
+    WAIT_UNTIL(voyages_is(&harbour, "v", "completed"));
+    assert_string_equal(voyages_took(&harbour, "v"), "tide:69 event:35 z");
+    WAIT_UNTIL(database_integer(harbour.database, "SELECT count(*) FROM skald.saga_input") == 0);
+    voyages_end(&harbour);
+}
+
 static void test_what_nobody_waits_for_is_forgotten_or_stale(void **state)
 {
     (void)state;
@@ -245,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_a_signal_is_taken_by_the_step_that_waits),
         cmocka_unit_test(test_a_signal_before_its_step_is_kept),
         cmocka_unit_test(test_a_signal_before_its_saga_waits_for_it),
+        cmocka_unit_test(test_many_signals_before_their_saga_all_come),
         cmocka_unit_test(test_what_nobody_waits_for_is_forgotten_or_stale),
         cmocka_unit_test(test_time_alone_moves_a_saga),
         cmocka_unit_test(test_a_deadline_turns_it_back),
