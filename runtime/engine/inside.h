@@ -140,6 +140,7 @@ struct skald_turn {
     /* The run in hand. */
     const skald_turn_partition *partitions;
     size_t partition_count;
+    size_t round; /* which of them comes first */
     skald_rows *rows;
     int64_t now_ms;
     skald_turn_saga sagas[SKALD_TURN_SAGAS_MAX];

@@ -4,17 +4,18 @@
 
 #include <string.h>
 
-/* The oldest of each partition, and of all of these the oldest: nobody is overlooked for long. */
+/* What was told and what is due, partition after partition until the turn is full: nothing is read
+ * that is not taken, and a turn moves few positions. Every turn begins at another partition, and
+ * what was told takes half of it at most, so that nobody waits for ever. */
 #define PICK                                                                                       \
-    "SELECT o.id FROM (SELECT d.id, d.at FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN"   \
-    " LATERAL (SELECT s.id, s.due_at AS at FROM skald.saga AS s"                                   \
-    "  WHERE s.partition = p.partition AND s.blocked IS NULL"                                      \
-    "  AND s.due_at < 'infinity' AND s.due_at <= (SELECT skald.now())"                             \
-    "  ORDER BY s.due_at LIMIT 64) AS d"                                                           \
-    " UNION ALL SELECT i.saga, i.at FROM unnest($1::smallint[]) AS p(partition) CROSS JOIN"        \
-    " LATERAL (SELECT n.saga, n.created_at AS at FROM skald.saga_input AS n"                       \
-    "  WHERE n.partition = p.partition AND NOT n.early ORDER BY n.id LIMIT 64) AS i) AS o"         \
-    " GROUP BY o.id ORDER BY min(o.at) LIMIT 64"
+    "SELECT DISTINCT w.id FROM (SELECT d.id FROM unnest($1::smallint[]) AS p(partition)"           \
+    " CROSS JOIN LATERAL"                                                                          \
+    " ((SELECT n.saga AS id FROM skald.saga_input AS n WHERE n.partition = p.partition"            \
+    "   AND NOT n.early ORDER BY n.id LIMIT 32)"                                                   \
+    "  UNION ALL"                                                                                  \
+    "  (SELECT s.id FROM skald.saga AS s WHERE s.partition = p.partition AND s.blocked IS NULL"    \
+    "   AND s.due_at < 'infinity' AND s.due_at <= (SELECT skald.now())"                            \
+    "   ORDER BY s.due_at LIMIT 64)) AS d LIMIT 64) AS w"
 #define NAMED "SELECT id FROM unnest($1::text[]) AS n(id)"
 
 /* The rows are named by an array, so that they are found by their ids whatever the planner thinks
@@ -181,8 +182,11 @@ static skald_status wanted_list(skald_turn *turn, skald_array *wanted, const siz
     skald_array_init(wanted, count > 0 ? SKALD_ARRAY_TEXT : SKALD_ARRAY_INT2);
     for (size_t i = 0; i < count; i++)
         skald_array_text(wanted, turn->ids[ids[i]]);
+    if (count == 0)
+        turn->round++;
     for (size_t i = 0; i < turn->partition_count && count == 0; i++)
-        skald_array_integer(wanted, turn->partitions[i].number);
+        skald_array_integer(wanted,
+                            turn->partitions[(turn->round + i) % turn->partition_count].number);
     return skald_array_ok(wanted)
                ? SKALD_OK
                : skald_error_set(error, SKALD_NO_MEMORY, "no memory for the names of sagas");

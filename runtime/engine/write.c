@@ -234,9 +234,12 @@ skald_status skald_turn_write(skald_turn *turn, skald_turn_saga *saga, skald_err
 
 /* --- sending --------------------------------------------------------------------------------- */
 
+/* What was due and still is keeps its time: no index changes, and what was begun is ended first. */
 #define UPDATE_SAGAS                                                                               \
     "UPDATE skald.saga AS s SET phase = u.phase, machine = coalesce(u.machine, s.machine),"        \
-    " state = coalesce(u.state, s.state), due_at = coalesce(u.due_at, 'infinity'),"                \
+    " state = coalesce(u.state, s.state),"                                                         \
+    " due_at = CASE WHEN u.due_at BETWEEN s.due_at AND skald.now() THEN s.due_at"                  \
+    "  ELSE coalesce(u.due_at, 'infinity') END,"                                                   \
     " future = u.future, waits_for = u.waits_for, blocked = u.blocked,"                            \
     " tasks = CASE u.tasks WHEN '=' THEN s.tasks ELSE string_to_array(u.tasks, ',') END,"          \
     " tasks_since = CASE u.tasks WHEN '=' THEN s.tasks_since ELSE CASE WHEN u.tasks IS NOT NULL"   \

@@ -26,6 +26,7 @@ void bench_write(bench_round *bench);
 void bench_relay_and_follow(bench_round *bench);
 void bench_end_to_end(bench_round *bench);
 void bench_queue(bench_round *bench);
+void bench_saga(bench_round *bench);
 
 /* ---- Ends the program ---- */
 

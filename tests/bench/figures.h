@@ -28,7 +28,22 @@
     X(END_HAND, "end_to_end_hand", "end to end by hand", "/s", END_HAND)                           \
     X(END, "end_to_end", "end to end", "/s", END_HAND)                                             \
     X(QUEUE_HAND, "queue_hand", "SKIP LOCKED, one job per transaction", "/s", QUEUE_HAND)          \
-    X(QUEUE, "queue", "jobs of a queue", "/s", QUEUE_HAND)
+    X(QUEUE, "queue", "jobs of a queue", "/s", QUEUE_HAND)                                         \
+    X(SAGA_HAND, "saga_hand", "saga by hand, four plain commits", "/s", SAGA_HAND)                 \
+    X(SAGA, "saga", "sagas of four local steps", "/s", SAGA_HAND)                                  \
+    X(SAGA_EACH, "saga_each", "sagas, each step commits", "/s", SAGA_HAND)                         \
+    X(SAGA_SET, "saga_set", "sagas by hand, set-based, 64 at a time", "/s", SAGA_HAND)             \
+    X(SAGA_HAND_COMMITS, "saga_hand_commits", "commits per 1,000 sagas: by hand", "",              \
+      SAGA_HAND_COMMITS)                                                                           \
+    X(SAGA_COMMITS, "saga_commits", "  sagas", "", SAGA_HAND_COMMITS)                              \
+    X(SAGA_EACH_COMMITS, "saga_each_commits", "  sagas, each step commits", "", SAGA_HAND_COMMITS) \
+    X(SAGA_SET_COMMITS, "saga_set_commits", "  by hand, set-based", "", SAGA_HAND_COMMITS)         \
+    X(SAGA_HAND_P50, "saga_hand_p50", "start to end by hand, p50", "us", SAGA_HAND_P50)            \
+    X(SAGA_P50, "saga_p50", "saga, start to end, p50", "us", SAGA_HAND_P50)                        \
+    X(SAGA_EACH_P50, "saga_each_p50", "saga, each step commits, p50", "us", SAGA_HAND_P50)         \
+    X(SAGA_HAND_P99, "saga_hand_p99", "start to end by hand, p99", "us", SAGA_HAND_P99)            \
+    X(SAGA_P99, "saga_p99", "saga, start to end, p99", "us", SAGA_HAND_P99)                        \
+    X(SAGA_EACH_P99, "saga_each_p99", "saga, each step commits, p99", "us", SAGA_HAND_P99)
 
 typedef enum figure_id {
 #define FIGURE_ENUM(name, id, words, unit, compared) FIGURE_##name,

@@ -1,5 +1,5 @@
-/* skald_bench [--rounds N] [--events N] [--only hop|write|carry|end|queue] [--json]: Skald against the
- * same work by hand, on private servers that are as durable as in earnest. */
+/* skald_bench [--rounds N] [--events N] [--only hop|write|carry|end|queue|saga] [--json]: Skald
+ * against the same work by hand, on private servers that are as durable as in earnest. */
 #include "bench/bench.h"
 
 #include <getopt.h>
@@ -14,11 +14,8 @@ typedef struct part {
 } part;
 
 static const part parts[] = {
-    {"hop", bench_hop},
-    {"write", bench_write},
-    {"carry", bench_relay_and_follow},
-    {"end", bench_end_to_end},
-    {"queue", bench_queue},
+    {"hop", bench_hop},        {"write", bench_write}, {"carry", bench_relay_and_follow},
+    {"end", bench_end_to_end}, {"queue", bench_queue}, {"saga", bench_saga},
 };
 
 typedef struct bench_settings {
