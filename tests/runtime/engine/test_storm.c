@@ -329,6 +329,20 @@ static void rest_check(const voyages *harbour)
          " WHERE c.phase <> p.phase");
 }
 
+/* There was some weather. */
+static void weather_check(const voyages *harbour)
+{
+    for (int i = 0; i < 2; i++) {
+        char sql[256];
+        snprintf(sql, sizeof sql,
+                 "SELECT count(*) FROM skald.saga WHERE parent IS NULL AND phase = '%s'",
+                 i == 0 ? "completed" : "compensated");
+        assert_true(database_integer(harbour->database, sql) > BURST_SAGAS / 2);
+    }
+    assert_true(database_integer(harbour->database, "SELECT sum(stale)::bigint FROM skald.saga") >
+                BURST_SAGAS);
+}
+
 static bool is_calm(const voyages *harbour)
 {
     return database_integer(harbour->database,
@@ -367,6 +381,7 @@ static void test_nothing_is_done_twice_and_nothing_is_owed(void **state)
     voyages_child_stop(engine);
     books_check(&harbour);
     rest_check(&harbour);
+    weather_check(&harbour);
     voyages_end(&harbour);
 }
 
