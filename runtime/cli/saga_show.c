@@ -1,4 +1,5 @@
 /* skald saga show */
+#include "cli/flow_timeline.h"
 #include "cli/saga_columns.h"
 #include "cli/saga_find.h"
 #include "cli/saga_requests.h"
@@ -289,8 +290,22 @@ static void print_people(const show *of)
     print_commands(of);
 }
 
+/* Of a choreographed saga, which is led by nobody, a declared flow has seen the events. */
+static bool show_flow(cli_session *session, const char *key, bool *found)
+{
+    const skald_rows *rows = session_query(session, "SELECT 1 FROM skald.saga WHERE id = $1", key);
+    if (rows == NULL)
+        return false;
+    return skald_rows_count(rows) > 0 || flow_timeline_print(session, key, NULL, found);
+}
+
 static int show_saga(cli_session *session, const char *word)
 {
+    bool found = false;
+    if (!show_flow(session, word, &found))
+        return session_fail(session);
+    if (found)
+        return EX_OK;
     const char *id = NULL;
     show of = {.session = session};
     int exit_code = EX_OK;
@@ -331,7 +346,8 @@ const skald_command skald_command_saga_show = {
     .examples = "  skald saga show order-42\n",
     .operands = "SAGA",
     .notes = "The commands at the end are those that the saga would take now. Steps are shown\n"
-             "once a program that knows the definition has run, also when it is gone.\n",
+             "once a program that knows the definition has run, also when it is gone. A key\n"
+             "that is no saga's but of a choreographed flow has the timeline of that flow.\n",
     .options = options_table,
     .options_size = sizeof(saga_show_options),
     .run = run,

@@ -104,6 +104,17 @@ static void test_a_timeline_shows_what_came_and_what_is_awaited(void **state)
     child_free(child);
 }
 
+static void test_a_choreographed_saga_is_shown_as_a_saga(void **state)
+{
+    (void)state;
+    const char *database = given_flows();
+    says(database, 0, "saga show order-1", "flow checkout, key order-1: overdue\n");
+    json_t *all = skald_json_of(database, 0, "saga show order-2");
+    assert_int_equal(json_array_size(all), 2);
+    json_decref(all);
+    says(database, 1, "saga show order-9", "there is no saga \"order-9\"");
+}
+
 static void test_a_timeline_speaks_json(void **state)
 {
     (void)state;
@@ -156,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instances_are_listed_the_newest_first_and_filtered),
         cmocka_unit_test(test_a_timeline_shows_what_came_and_what_is_awaited),
+        cmocka_unit_test(test_a_choreographed_saga_is_shown_as_a_saga),
         cmocka_unit_test(test_a_timeline_speaks_json),
         cmocka_unit_test(test_closing_says_why_and_ends_the_waiting),
     };
