@@ -127,9 +127,13 @@ skald_status skald_engine_register(skald_hub *hub, skald_pg *pg, skald_error *er
 
 enum { CRASHES_MAX = 3 };
 
-#define STAYS_BLOCKED "(s.blocked IS NOT NULL OR s.crashes + $2::boolean::integer >= $4)"
+#define STAYS_BLOCKED "(s.blocked IS NOT NULL OR s.crashes + 1 >= $3)"
 
-/* One that is blocked can only have been running because a person asked for retry: the request is
+/* It counts also when the process was killed from outside while other threads had something in
+ * hand: a step that makes it too large for the kernel is never seen otherwise, and three
+ * coincidences with one saga are rarer than that.
+ *
+ * One that is blocked can only have been running because a person asked for retry: the request is
  * spent, or it would end one process after another. */
 skald_status skald_engine_crash_note(skald_pg *pg, const skald_crash *crash, skald_error *error)
 {
@@ -139,19 +143,18 @@ skald_status skald_engine_crash_note(skald_pg *pg, const skald_crash *crash, ska
              (int)crash->pid, crash->timed_out ? "which was past its time, by " : "by ",
              crash->signal);
     skald_reason_clean(reason, raw);
-    return skald_pg_do(
-        pg, NULL, error,
-        "WITH crashed AS (UPDATE skald.saga AS s SET crashes = s.crashes + $2::boolean::integer,"
-        " turns = s.turns + 1, reason = $3, changed_at = skald.now(),"
-        " blocked = CASE WHEN " STAYS_BLOCKED " THEN $3 || ', '"
-        "  || s.crashes + $2::boolean::integer || ' times: mend it and ask for retry' END,"
-        " future = CASE WHEN " STAYS_BLOCKED " THEN 'blocked' ELSE s.future END,"
-        " due_at = CASE WHEN " STAYS_BLOCKED " THEN 'infinity' ELSE s.due_at END"
-        " WHERE s.id = $1 RETURNING s.id, s.turns, s.blocked),"
-        " spent AS (DELETE FROM skald.saga_input AS i USING crashed AS c"
-        "  WHERE i.saga = c.id AND i.event = 'retry' AND c.blocked IS NOT NULL)"
-        " INSERT INTO skald.saga_history (saga, number, at, lines)"
-        " SELECT id, turns, skald.now(), '             crashed: ' || $3"
-        "  || coalesce(E'\\n             blocked: ' || blocked, '') FROM crashed",
-        crash->work.saga, crash->sure, reason, (int64_t)CRASHES_MAX);
+    return skald_pg_do(pg, NULL, error,
+                       "WITH crashed AS (UPDATE skald.saga AS s SET crashes = s.crashes + 1,"
+                       " turns = s.turns + 1, reason = $2, changed_at = skald.now(),"
+                       " blocked = CASE WHEN " STAYS_BLOCKED " THEN $2 || ', '"
+                       "  || s.crashes + 1 || ' times: mend it and ask for retry' END,"
+                       " future = CASE WHEN " STAYS_BLOCKED " THEN 'blocked' ELSE s.future END,"
+                       " due_at = CASE WHEN " STAYS_BLOCKED " THEN 'infinity' ELSE s.due_at END"
+                       " WHERE s.id = $1 RETURNING s.id, s.turns, s.blocked),"
+                       " spent AS (DELETE FROM skald.saga_input AS i USING crashed AS c"
+                       "  WHERE i.saga = c.id AND i.event = 'retry' AND c.blocked IS NOT NULL)"
+                       " INSERT INTO skald.saga_history (saga, number, at, lines)"
+                       " SELECT id, turns, skald.now(), '             crashed: ' || $2"
+                       "  || coalesce(E'\\n             blocked: ' || blocked, '') FROM crashed",
+                       crash->work.saga, reason, (int64_t)CRASHES_MAX);
 }
