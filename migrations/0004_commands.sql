@@ -34,7 +34,8 @@ CREATE TABLE skald.fence (
 CREATE INDEX fence_look ON skald.fence (look_at);
 COMMENT ON TABLE skald.fence IS
     'Operations of sagas that this service has carried out or refused, and its answers, to be given again.';
-COMMENT ON COLUMN skald.fence.key IS 'Of the operation, as the saga''s service names it: "order-42/charge-card/1".';
+COMMENT ON COLUMN skald.fence.key IS
+    'Of the operation, with the service of its saga before it: "orders/order-42/charge-card/run.1".';
 COMMENT ON COLUMN skald.fence.state IS
     'done, refused: the answer; undone: done and then taken back; barred: its undo came before it, so that it '
     'never runs; later: a job answers; failed: that job was given up, and may have had its effect.';
@@ -71,7 +72,7 @@ BEGIN
     INSERT INTO skald.outbox (event_id, partition, kind, type, key, correlation_id, causation_id, traceparent,
                               tracestate, addressee, control, body)
     VALUES (gen_random_uuid(), answered.partition, 'r', coalesce(answered.reply_type, 'skald.v1.Nothing'),
-            skald.saga_of_operation(of_key), NEW.correlation_id, NEW.message_id, NEW.traceparent,
+            regexp_replace(skald.saga_of_operation(of_key), '^[^/]*/', ''), NEW.correlation_id, NEW.message_id, NEW.traceparent,
             NEW.tracestate, NEW.addressee,
             format(E'Skald-Operation: %s\nSkald-Outcome: %s\n', of_key, said)
             || coalesce('Skald-Reason: ' || nullif(btrim(left(regexp_replace(why, '[[:cntrl:]]+', ' ', 'g'), 500)), '') || E'\n', ''),

@@ -1,5 +1,7 @@
-/* The name of an operation, as it travels: the idempotency key that a participant and a provider
- * see, and by which a reply finds its step. The same for every attempt.
+/* The name of an operation, by which an answer finds its step; the same for every attempt.
+ * Participants and providers see it as their idempotency key, with the service of the saga before
+ * it
+ * ("orders/order-42/charge-card/run.1"), since sagas of two services may have the same id.
  *
  *     order-42/charge-card/run.1        order-42/charge-card/undo.1
  *

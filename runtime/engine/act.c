@@ -26,6 +26,11 @@ static const char *key_of(const act *a, skald_operation operation)
     return skald_turn_key(a->turn, a->saga, operation);
 }
 
+static const char *public_key_of(const act *a, skald_operation operation)
+{
+    return skald_turn_public_key(a->turn, a->saga, operation);
+}
+
 static skald_status pend(const act *a, const skald_saga_action *action, skald_error *error)
 {
     const skald_turn_pending pending = {
@@ -66,7 +71,7 @@ static const char *job_plan_write(const act *a, const skald_saga_action *action)
 {
     const skald_turn_saga *saga = a->saga;
     const bool undo = action->operation.direction == SKALD_UNDO;
-    const char *undoes = undo ? key_of(a, action->undoes) : "";
+    const char *undoes = undo ? public_key_of(a, action->undoes) : "";
     return undoes == NULL
                ? NULL
                : skald_arena_format(&a->turn->memory,
@@ -127,8 +132,8 @@ static const char *control_write(const act *a, const skald_saga_action *action)
 {
     const bool undo = action->operation.direction == SKALD_UNDO;
     const skald_control control = {
-        .operation = key_of(a, action->operation),
-        .undoes = undo ? key_of(a, action->undoes) : NULL,
+        .operation = public_key_of(a, action->operation),
+        .undoes = undo ? public_key_of(a, action->undoes) : NULL,
         .attempt = action->attempt,
     };
     const bool whole = control.operation != NULL && (!undo || control.undoes != NULL);

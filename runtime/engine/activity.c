@@ -57,15 +57,21 @@ static skald_status unknown(const skald_run *run, skald_error *error)
                            run->item->message.id);
 }
 
+static void call_begin(skald_context *context, const ProtobufCMessage *input)
+{
+    context->operation = context->saga->key;
+    context->saga->state = (ProtobufCMessage *)(uintptr_t)input;
+}
+
 static skald_status step_run(skald_context *context, const ProtobufCMessage *input)
 {
-    context->saga->state = (ProtobufCMessage *)(uintptr_t)input;
+    call_begin(context, input);
     return context->saga->run(context);
 }
 
 static skald_status step_verify(skald_context *context, const ProtobufCMessage *input)
 {
-    context->saga->state = (ProtobufCMessage *)(uintptr_t)input;
+    call_begin(context, input);
     return context->saga->verify(context);
 }
 
@@ -86,7 +92,10 @@ static skald_status find(skald_run *run, skald_error *error)
     if (work->activity == NULL)
         return unknown(run, error);
     skald_saga_call *call = skald_arena_alloc(&run->context.memory, sizeof *call);
-    if (call == NULL)
+    if (call != NULL)
+        call->key = skald_arena_format(&run->context.memory, "%s/%s", run->context.hub->name,
+                                       run->item->message.id);
+    if (call == NULL || call->key == NULL)
         return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a saga's activity");
     call->kind = kind;
     call->id = run->item->message.key;

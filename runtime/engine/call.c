@@ -21,6 +21,13 @@ const char *skald_turn_key(skald_turn *turn, const skald_turn_saga *saga, skald_
     return skald_arena_text(&turn->memory, key);
 }
 
+const char *skald_turn_public_key(skald_turn *turn, const skald_turn_saga *saga,
+                                  skald_operation operation)
+{
+    const char *key = skald_turn_key(turn, saga, operation);
+    return key == NULL ? NULL : skald_arena_format(&turn->memory, "%s/%s", turn->hub->name, key);
+}
+
 static skald_status no_memory(const skald_turn_saga *saga, skald_error *error)
 {
     return skald_error_set(error, SKALD_NO_MEMORY, "no memory for a step of saga \"%s\"", saga->id);
@@ -102,6 +109,9 @@ static skald_status call_run(skald_turn *turn, size_t index, skald_operation ope
     skald_context *context = &turn->context;
     const uint32_t number = call_note(saga, operation, attempt, answers);
     skald_context_begin(context, &turn->item, (uint32_t)index | number << 8);
+    context->operation = skald_turn_public_key(turn, saga, operation);
+    if (context->operation == NULL)
+        return no_memory(saga, error);
     turn->call.kind = saga->kind;
     turn->call.id = saga->id;
     const ProtobufCMessage *state = NULL;
@@ -192,7 +202,7 @@ skald_status skald_turn_local(skald_turn *turn, size_t index, const skald_turn_p
     const skald_work *work = skald_turn_work(saga, pending->operation);
     turn->call = (skald_saga_call){.undoes = "", .locks = true};
     if (pending->operation.direction == SKALD_UNDO)
-        turn->call.undoes = skald_turn_key(turn, saga, pending->undoes);
+        turn->call.undoes = skald_turn_public_key(turn, saga, pending->undoes);
     skald_status status = turn->call.undoes == NULL
                               ? no_memory(saga, error)
                               : call_run(turn, index, pending->operation, pending->attempt, true,
@@ -265,7 +275,7 @@ skald_status skald_turn_compose(skald_turn *turn, size_t index, const skald_saga
         return SKALD_OK;
     }
     if (action->operation.direction == SKALD_UNDO)
-        turn->call.undoes = skald_turn_key(turn, saga, action->undoes);
+        turn->call.undoes = skald_turn_public_key(turn, saga, action->undoes);
     skald_status status = turn->call.undoes == NULL
                               ? no_memory(saga, error)
                               : call_run(turn, index, action->operation, action->attempt, true,

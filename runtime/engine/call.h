@@ -19,6 +19,7 @@ typedef struct skald_saga_call {
     const char *id;
     skald_step_function *run; /* of an activity */
     skald_step_function *verify;
+    const char *key;         /* of an activity's operation, as the outside sees it */
     const char *undoes;      /* "": it undoes nothing */
     ProtobufCMessage *state; /* in the context's memory */
     bool accepts;

@@ -228,6 +228,10 @@ skald_status skald_turn_condition(skald_turn *turn, size_t index, skald_operatio
 const skald_work *skald_turn_work(const skald_turn_saga *saga, skald_operation operation);
 const char *skald_turn_key(skald_turn *turn, const skald_turn_saga *saga,
                            skald_operation operation);
+/* The same as user code, participants and providers see it, with the service before it, because
+ * sagas of two services may have the same id. */
+const char *skald_turn_public_key(skald_turn *turn, const skald_turn_saga *saga,
+                                  skald_operation operation);
 
 /* Signals that came too early, as turn->kept holds them. */
 #define SKALD_TURN_KEEP                                                                            \

@@ -8,7 +8,7 @@
 
 const char *skald_command_operation(const skald_context *context)
 {
-    return context->operation;
+    return skald_context_answers(context) ? context->operation : NULL;
 }
 
 const char *skald_command_undoes(const skald_context *context)

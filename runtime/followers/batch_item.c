@@ -349,9 +349,9 @@ static skald_status item_reply(skald_batch *batch, skald_item *item, uint32_t ow
     if (!item->lane->follower->replies)
         return SKALD_OK;
     skald_arena_reset(&batch->scratch);
-    const skald_status status =
-        skald_replies_add(&batch->replies, &item->message, item->lane->follower->stream,
-                          batch->hub->partitions, &batch->scratch, error);
+    const skald_status status = skald_replies_add(&batch->replies, &item->message, batch->hub->name,
+                                                  item->lane->follower->stream,
+                                                  batch->hub->partitions, &batch->scratch, error);
     if (status != SKALD_MALFORMED)
         return status;
     const skald_error reason = *error;

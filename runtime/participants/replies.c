@@ -42,6 +42,15 @@ uint32_t skald_replies_count(const skald_replies *replies)
     return replies->columns[0].count;
 }
 
+/* The key as our engine knows it, without our name before it; NULL: it is not ours. */
+static const char *own_key(const char *operation, const char *service)
+{
+    const size_t size = strlen(service);
+    return operation != NULL && strncmp(operation, service, size) == 0 && operation[size] == '/'
+               ? operation + size + 1
+               : NULL;
+}
+
 /* What stands before the last two parts of an operation's key; 0: it is none. */
 static size_t saga_size(const char *operation)
 {
@@ -60,17 +69,19 @@ static bool outcome_known(const char *outcome)
 }
 
 skald_status skald_replies_add(skald_replies *replies, const skald_message *message,
-                               const char *stream, uint32_t partitions, skald_arena *scratch,
-                               skald_error *error)
+                               const char *service, const char *stream, uint32_t partitions,
+                               skald_arena *scratch, skald_error *error)
 {
-    const char *operation = skald_control_find(message->control, SKALD_CONTROL_OPERATION, scratch);
+    const char *operation =
+        own_key(skald_control_find(message->control, SKALD_CONTROL_OPERATION, scratch), service);
     const char *outcome = skald_control_find(message->control, SKALD_CONTROL_OUTCOME, scratch);
     const size_t size = operation != NULL ? saga_size(operation) : 0;
     if (size == 0 || size > SAGA_ID_SIZE_MAX || !outcome_known(outcome))
-        return skald_error_set(error, SKALD_MALFORMED,
-                               "a reply needs headers \"" SKALD_CONTROL_OPERATION
-                               "\", with the key of an operation, and \"" SKALD_CONTROL_OUTCOME
-                               "\", which is done, refused or failed");
+        return skald_error_set(
+            error, SKALD_MALFORMED,
+            "a reply needs headers \"" SKALD_CONTROL_OPERATION
+            "\", with the key of an operation of ours, and \"" SKALD_CONTROL_OUTCOME
+            "\", which is done, refused or failed");
     const char *saga = skald_arena_text_sized(scratch, operation, size);
     const bool body = message->type != NULL && strcmp(message->type, SKALD_TYPE_NOTHING) != 0;
     skald_array *columns = replies->columns;

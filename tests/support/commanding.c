@@ -36,6 +36,13 @@ static int call_count(const char *operation, bool count)
     return before;
 }
 
+/* An operation's key without the service of its saga. */
+static const char *within_service(const char *key)
+{
+    const char *slash = strchr(key, '/');
+    return slash != NULL ? slash + 1 : key;
+}
+
 int commanding_calls(const char *operation_of_saga)
 {
     return call_count(operation_of_saga, false);
@@ -124,7 +131,7 @@ static skald_status stand_still(skald_context *context)
 SKALD_HANDLER(on_command, test__v1__counted)
 {
     const char *note = event->note;
-    const int before = call_count(skald_command_operation(context), true);
+    const int before = call_count(within_service(skald_command_operation(context)), true);
     if (strcmp(note, "refuse-first") == 0)
         return skald_refuse(context, "sold out: %s", event->key);
     if (starts_with(note, "early ") && before < atoi(note + 6))
@@ -173,7 +180,7 @@ SKALD_ACTIVITY(do_work, test__v1__counted)
 {
     if (strcmp(input->note, "nothing") == 0)
         return SKALD_OK;
-    const int before = call_count(skald_idempotency_key(context), true);
+    const int before = call_count(within_service(skald_idempotency_key(context)), true);
     skald_status status = effect(context, input);
     if (status == SKALD_OK && strcmp(input->note, "gate") == 0)
         return gate_wait(context);
@@ -344,14 +351,15 @@ void commanding_write(commanding *pair, char kind, const char *addressee, const 
              skald_partition_of(key, strlen(key), SKALD_PARTITIONS_DEFAULT));
     PGconn *connection = PQconnectdb(pair->sagas_database);
     assert_int_equal(PQstatus(connection), CONNECTION_OK);
-    const char *const values[] = {partition, kind_text, type, key, addressee, control, body};
-    const int sizes[] = {0, 0, 0, 0, 0, 0, (int)size};
-    const int formats[] = {0, 0, 0, 0, 0, 0, 1};
+    const char *const values[] = {partition, kind_text, type, key,
+                                  addressee, control,   body, pair->commander};
+    const int sizes[] = {0, 0, 0, 0, 0, 0, (int)size, 0};
+    const int formats[] = {0, 0, 0, 0, 0, 0, 1, 0};
     PGresult *result = PQexecParams(
         connection,
         "INSERT INTO skald.outbox (event_id, partition, kind, type, key, addressee, control, body)"
-        " VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6, $7)",
-        7, NULL, values, sizes, formats, 0);
+        " VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, replace($6, '@', $8), $7)",
+        8, NULL, values, sizes, formats, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         fail_msg("%s", PQerrorMessage(connection));
     PQclear(result);
@@ -364,10 +372,11 @@ void commanding_send(commanding *pair, const char *saga, const char *operation, 
                      const char *note)
 {
     char control[512];
-    int size = snprintf(control, sizeof control, "Skald-Operation: %s/hold/%s\n", saga, operation);
+    int size =
+        snprintf(control, sizeof control, "Skald-Operation: @/%s/hold/%s\n", saga, operation);
     if (undoes != NULL)
-        snprintf(control + size, sizeof control - (size_t)size, "Skald-Undoes: %s/hold/%s\n", saga,
-                 undoes);
+        snprintf(control + size, sizeof control - (size_t)size, "Skald-Undoes: @/%s/hold/%s\n",
+                 saga, undoes);
     Test__V1__Counted command = TEST__V1__COUNTED__INIT;
     command.key = (char *)(uintptr_t)saga;
     command.number = 7;
@@ -413,7 +422,7 @@ const char *commanding_fence(const commanding *pair, const char *saga)
 {
     return text_of(pair->stock_database,
                    "SELECT string_agg(regexp_replace(key, '^.*/', '') || ' ' || state, ', '"
-                   " ORDER BY key) FROM skald.fence WHERE key LIKE '%s/%%'",
+                   " ORDER BY key) FROM skald.fence WHERE key LIKE '%%/%s/%%'",
                    saga);
 }
 

@@ -58,7 +58,8 @@ void commanding_child_become(int argc, char **argv);
 void commanding_send(commanding *pair, const char *saga, const char *operation, const char *undoes,
                      const char *note);
 
-/* Writes a row of any kind into the commander's outbox, for hostile ones. */
+/* Writes a row of any kind into the commander's outbox, for hostile ones; "@" in `control` is the
+ * commander's name. */
 void commanding_write(commanding *pair, char kind, const char *addressee, const char *type,
                       const char *key, const char *control, const void *body, size_t size);
 

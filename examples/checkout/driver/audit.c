@@ -82,7 +82,7 @@ static bool read_refusals(demo_books *books, const demo_shop *shop)
 {
     return !shop->orchestrated ||
            read_rows(books, shop->databases[SERVICE_PAYMENTS],
-                     "SELECT skald.saga_of_operation(key), count(*) FROM skald.fence"
+                     "SELECT split_part(key, '/', 2), count(*) FROM skald.fence"
                      " WHERE state = 'refused' GROUP BY 1",
                      note_refusal);
 }

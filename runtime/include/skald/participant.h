@@ -48,7 +48,8 @@ SKALD_API skald_status skald_reply(skald_context *context, const ProtobufCMessag
  * expires answers failed. The job may not be `unique`. */
 SKALD_API skald_status skald_reply_later(skald_context *context);
 
-/* The key of the operation in hand, the same however often it is tried; skald_idempotency_key says
+/* The key of the operation in hand, the same however often it is tried, and no other's: it begins
+ * with the service of the saga ("orders/order-42/charge-card/run.1"). skald_idempotency_key says
  * the same. NULL when it is no command. Lives as long as the call. */
 SKALD_API const char *skald_command_operation(const skald_context *context);
 

@@ -68,7 +68,7 @@ static void test_its_result_is_accepted(void **state)
     assert_string_equal(voyages_took(&harbour, "v"), "a b:7 c");
     assert_string_equal(
         database_text(harbour.database, "SELECT key || ' ' || undoes || '.' FROM called"),
-        "v/b/run.1 .");
+        "harbour/v/b/run.1 .");
     all_is_over(&harbour);
     voyages_end(&harbour);
 }
@@ -87,7 +87,7 @@ static void test_a_refusal_turns_back_and_an_undo_carries_both_keys(void **state
     assert_string_equal(database_text(harbour.database,
                                       "SELECT key || ' ' || undoes FROM called WHERE saga = 'later'"
                                       " AND direction = 'undo'"),
-                        "later/b/undo.1 later/b/run.1");
+                        "harbour/later/b/undo.1 harbour/later/b/run.1");
     all_is_over(&harbour);
     voyages_end(&harbour);
 }

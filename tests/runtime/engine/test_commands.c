@@ -105,7 +105,8 @@ static void test_a_command_is_carried_out_and_its_reply_accepted(void **state)
     voyages_start(&harbour, &cargo, "v", "", 1);
     WAIT_UNTIL(voyages_is(&harbour, "v", "completed"));
     assert_string_equal(voyages_took(&harbour, "v"), "a load:5 z");
-    assert_string_equal(database_text(harbour.database, "SELECT key FROM hold"), "v/load/run.1");
+    assert_string_equal(database_text(harbour.database, "SELECT key FROM hold"),
+                        "harbour/v/load/run.1");
     voyages_end(&harbour);
 }
 
@@ -131,7 +132,7 @@ static void test_an_undo_names_the_run_that_it_takes_back(void **state)
     assert_string_equal(
         database_text(harbour.database,
                       "SELECT key || ' ' || undoes FROM hold WHERE what = 'unload'"),
-        "v/load/undo.1 v/load/run.1");
+        "harbour/v/load/undo.1 harbour/v/load/run.1");
     voyages_end(&harbour);
 }
 

@@ -45,7 +45,8 @@ static void fill(const voyages *harbour)
         "INSERT INTO skald.saga_input (partition, saga, event, name, early)"
         " SELECT g % 16, 'n' || g, 'signal', 's', true FROM generate_series(1, 10000) AS g;"
         "INSERT INTO skald.fence (key, state, outcome)"
-        " SELECT 'o' || g || '/a/run.1', 'done', 'done' FROM generate_series(1, 10000) AS g;"
+        " SELECT 'harbour/o' || g || '/a/run.1', 'done', 'done' FROM generate_series(1, 10000) AS "
+        "g;"
         "ANALYZE skald.saga, skald.saga_history, skald.saga_input, skald.fence;"
         "SELECT pg_stat_reset()");
 }

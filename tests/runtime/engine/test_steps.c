@@ -120,7 +120,7 @@ static void test_an_undo_carries_the_key_of_its_run(void **state)
     assert_string_equal(database_text(harbour.database,
                                       "SELECT string_agg(key || ' ' || undoes, ', ' ORDER BY at)"
                                       " FROM logbook"),
-                        "v/a/run.1 , v/a/undo.1 v/a/run.1");
+                        "harbour/v/a/run.1 , harbour/v/a/undo.1 harbour/v/a/run.1");
     voyages_end(&harbour);
 }
 

@@ -90,6 +90,23 @@ static void test_a_duplicate_is_answered_again_and_not_run(bool nats)
     commanding_end(&pair);
 }
 
+/* Another's command looks like ours but for the service that its saga belongs to. */
+static void test_sagas_of_two_services_may_have_one_id(bool nats)
+{
+    commanding pair = commanding_begin(nats);
+    const unsigned char body[] = {0x0a, 2, 'o', '1'};
+    commanding_send(&pair, "o1", "run.1", NULL, "");
+    commanding_write(&pair, 'c', pair.participant, "test.v1.Counted", "o1",
+                     "Skald-Operation: other/o1/hold/run.1\n", body, sizeof body);
+    WAIT_UNTIL(database_integer(pair.stock_database, "SELECT count(*) FROM effect") == 2);
+    await_answers(&pair, "o1", "run.1 done");
+    assert_string_equal(commanding_fence(&pair, "o1"), "run.1 done, run.1 done");
+    /* Its answer is none of ours. */
+    WAIT_UNTIL(database_integer(pair.sagas_database,
+                                "SELECT count(*) FROM skald.job WHERE state = 'dead'") == 1);
+    commanding_end(&pair);
+}
+
 static void test_a_refusal_leaves_nothing_behind(bool nats)
 {
     commanding pair = commanding_begin(nats);
@@ -122,7 +139,9 @@ static void test_an_undo_takes_back_what_was_done(bool nats)
     assert_string_equal(commanding_effects(&pair, "o1"), "run.1 undo.1");
     assert_string_equal(commanding_fence(&pair, "o1"), "run.1 undone, undo.1 done, undo.2 done");
     assert_string_equal(
-        database_text(pair.stock_database, "SELECT undoes FROM effect WHERE undoes <> ''"),
+        database_text(
+            pair.stock_database,
+            "SELECT substr(undoes, strpos(undoes, '/') + 1) FROM effect WHERE undoes <> ''"),
         "o1/hold/run.1");
     expect_quiet(&pair);
     commanding_end(&pair);
@@ -216,11 +235,11 @@ static void test_kinds_do_not_mix(bool nats)
     commanding_write(&pair, 'e', NULL, "test.v1.Counted", "o1", NULL, body, sizeof body);
     commanding_send(&pair, "o1", "run.1", NULL, "");
     commanding_write(&pair, 'r', pair.participant, "test.v1.Counted", "o1",
-                     "Skald-Operation: x1/hold/run.1\nSkald-Outcome: done\n", body, sizeof body);
+                     "Skald-Operation: @/x1/hold/run.1\nSkald-Outcome: done\n", body, sizeof body);
     commanding_write(&pair, 'c', "somebody-else", "test.v1.Counted", "o1",
-                     "Skald-Operation: o1/hold/run.9\n", body, sizeof body);
+                     "Skald-Operation: @/o1/hold/run.9\n", body, sizeof body);
     commanding_write(&pair, 'r', "somebody-else", "test.v1.Counted", "o1",
-                     "Skald-Operation: o1/hold/run.9\nSkald-Outcome: done\n", body, sizeof body);
+                     "Skald-Operation: @/o1/hold/run.9\nSkald-Outcome: done\n", body, sizeof body);
     commanding_write(&pair, 'e', NULL, "test.v1.Counted", "o1", NULL, body, sizeof body);
     WAIT_UNTIL(database_integer(pair.stock_database, "SELECT count(*) FROM event") == 2);
     await_answers(&pair, "o1", "run.1 done");
@@ -241,15 +260,15 @@ static void test_hostile_commands_harm_nobody(bool nats)
     const char *const to = pair.participant;
     commanding_write(&pair, 'c', to, "test.v1.Counted", "o1", NULL, body, sizeof body);
     commanding_write(&pair, 'c', to, "test.v1.Counted", "o1",
-                     "Skald-Operation: o1/hold/undo.1\nSkald-Undoes: o1/hold/undo.1\n", body,
+                     "Skald-Operation: @/o1/hold/undo.1\nSkald-Undoes: @/o1/hold/undo.1\n", body,
                      sizeof body);
     WAIT_UNTIL(database_integer(pair.stock_database,
                                 "SELECT count(*) FROM skald.job WHERE state = 'dead'"
                                 " AND addressee IS NOT NULL") == 2);
-    commanding_write(&pair, 'c', to, "test.v1.Nobody", "o2", "Skald-Operation: o2/hold/run.1\n",
+    commanding_write(&pair, 'c', to, "test.v1.Nobody", "o2", "Skald-Operation: @/o2/hold/run.1\n",
                      body, sizeof body);
     WAIT_UNTIL(strstr(commanding_answers(&pair, "o2"), "has no handler for command") != NULL);
-    commanding_write(&pair, 'c', to, "test.v1.Counted", "o3", "Skald-Operation: o3/hold/run.1\n",
+    commanding_write(&pair, 'c', to, "test.v1.Counted", "o3", "Skald-Operation: @/o3/hold/run.1\n",
                      "\xff\xff", 2);
     WAIT_UNTIL(strstr(commanding_answers(&pair, "o3"), "run.1 failed: ") != NULL);
     assert_int_equal(database_integer(pair.stock_database,
@@ -265,8 +284,8 @@ static void test_hostile_replies_harm_nobody(bool nats)
 {
     commanding pair = commanding_begin(nats);
     skald_service *ring = pair.sagas;
-    const char *const controls[] = {"Skald-Outcome: done\n", "Skald-Operation: x/hold/run.1\n",
-                                    "Skald-Operation: x/hold/run.1\nSkald-Outcome: perhaps\n",
+    const char *const controls[] = {"Skald-Outcome: done\n", "Skald-Operation: @/x/hold/run.1\n",
+                                    "Skald-Operation: @/x/hold/run.1\nSkald-Outcome: perhaps\n",
                                     "Skald-Operation: x\nSkald-Outcome: done\n",
                                     "Skald-Operation: /a/b\nSkald-Outcome: done\n"};
     commanding others = pair; /* they come from the participant's outbox */
@@ -305,7 +324,7 @@ static void test_a_crowd_of_commands_keeps_its_books(bool nats)
     assert_string_equal(
         database_text(pair.stock_database,
                       "SELECT string_agg(n, ' ' ORDER BY n) FROM (SELECT state || ' ' || count(*)"
-                      " AS n FROM skald.fence WHERE key LIKE 'c%/run.1' GROUP BY state) AS s"),
+                      " AS n FROM skald.fence WHERE key LIKE '%/c%/run.1' GROUP BY state) AS s"),
         "barred 12 done 24 refused 12 undone 12");
     assert_int_equal(database_integer(pair.stock_database, "SELECT count(*) FROM effect"), 48);
     assert_int_equal(
@@ -316,6 +335,7 @@ static void test_a_crowd_of_commands_keeps_its_books(bool nats)
 
 BOTH_WAYS(test_a_command_is_done_and_answered)
 BOTH_WAYS(test_a_duplicate_is_answered_again_and_not_run)
+BOTH_WAYS(test_sagas_of_two_services_may_have_one_id)
 BOTH_WAYS(test_a_refusal_leaves_nothing_behind)
 BOTH_WAYS(test_an_undo_takes_back_what_was_done)
 BOTH_WAYS(test_an_empty_compensation_bars_the_run_that_comes_late)
@@ -333,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TESTS_OF(test_a_command_is_done_and_answered),
         TESTS_OF(test_a_duplicate_is_answered_again_and_not_run),
+        TESTS_OF(test_sagas_of_two_services_may_have_one_id),
         TESTS_OF(test_a_refusal_leaves_nothing_behind),
         TESTS_OF(test_an_undo_takes_back_what_was_done),
         TESTS_OF(test_an_empty_compensation_bars_the_run_that_comes_late),

@@ -208,11 +208,11 @@ static void test_a_command_is_composed_and_not_sent(void **state)
 {
     (void)state;
     setting stage = stage_with(&command, "");
-    expect(
-        &stage, what_if(&stage, "v", NULL, NULL), 0,
-        SAYS("phase: new\n", "-> running\n",
-             "Messages\n  command test.v1.Load key \"v\" for \"harbour\", operation v/load/run.1\n"
-             "      {\"voyage\":\"v\",\"note\":\"with care\"}\n"));
+    expect(&stage, what_if(&stage, "v", NULL, NULL), 0,
+           SAYS("phase: new\n", "-> running\n",
+                "Messages\n  command test.v1.Load key \"v\" for \"harbour\", operation "
+                "harbour/v/load/run.1\n"
+                "      {\"voyage\":\"v\",\"note\":\"with care\"}\n"));
     voyages_end(&stage.harbour);
 }
 
