@@ -74,7 +74,8 @@ enum {
                                      " j.content_type, j.correlation_id, "                         \
                                      "j.causation_id, j.traceparent, j.tracestate, "               \
                                      "j.headers, j.addressee, coalesce(j.plan, j.control), "       \
-                                     "j.operation, least(j.timeout_ms, 604800000)"
+                                     "j.operation, CASE WHEN j.timeout_ms > 604800000 THEN "       \
+                                     "604800000 ELSE j.timeout_ms END"
 
 enum {
     COLUMN_PARTITION = 10,
