@@ -36,19 +36,20 @@ static skald_status no_memory(const skald_turn_saga *saga, skald_error *error)
 /* --- before --------------------------------------------------------------------------------- */
 
 /* The context sees the operation as if it were a message: its key is the id, the saga's id is what
- * order is kept for. */
+ * order is kept for. `*key` is the same as user code sees it. */
 static skald_status item_fill(skald_turn *turn, const skald_turn_saga *saga,
-                              skald_operation operation, uint16_t attempt, skald_error *error)
+                              skald_operation operation, uint16_t attempt, const char **key,
+                              skald_error *error)
 {
-    const char *key = skald_turn_key(turn, saga, operation);
-    if (key == NULL)
+    *key = skald_turn_public_key(turn, saga, operation);
+    if (*key == NULL)
         return no_memory(saga, error);
     turn->item = (skald_item){.attempts = attempt > 0 ? attempt - 1u : 0};
     turn->item.message = (skald_message){
         .kind = SKALD_KIND_EVENT,
         .previous = -1,
         .partition = saga->partition,
-        .id = key,
+        .id = *key + strlen(turn->hub->name) + 1,
         .key = saga->id,
         .type = saga->state_type,
         .correlation_id = saga->correlation_id != NULL ? saga->correlation_id : saga->id,
@@ -103,15 +104,14 @@ static skald_status call_run(skald_turn *turn, size_t index, skald_operation ope
                              skald_turn_said *said, skald_error *error)
 {
     skald_turn_saga *saga = &turn->sagas[index];
-    skald_status status = item_fill(turn, saga, operation, attempt, error);
+    const char *key = NULL;
+    skald_status status = item_fill(turn, saga, operation, attempt, &key, error);
     if (status != SKALD_OK)
         return status;
     skald_context *context = &turn->context;
     const uint32_t number = call_note(saga, operation, attempt, answers);
     skald_context_begin(context, &turn->item, (uint32_t)index | number << 8);
-    context->operation = skald_turn_public_key(turn, saga, operation);
-    if (context->operation == NULL)
-        return no_memory(saga, error);
+    context->operation = key;
     turn->call.kind = saga->kind;
     turn->call.id = saga->id;
     const ProtobufCMessage *state = NULL;
