@@ -1,8 +1,8 @@
 /* What is overdue: people are told, it is cleared by what comes late or closed by a person, and it
  * is forgotten in the end. */
 #include "checkout.h"
+#include "support/told.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,40 +34,6 @@ static skald_service *watching(const char *database, const skald_flow *flow, con
 }
 
 /* --- a program that is told ------------------------------------------------------------------- */
-
-static char folder[64];
-
-static const char *command_new(const char *name, const char *body)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    const int file = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0700);
-    assert_true(file >= 0);
-    dprintf(file, "#!/bin/sh\ncd '%s' || exit 1\n%s", folder, body);
-    close(file);
-    return path;
-}
-
-static const char *file_text(const char *name)
-{
-    static char text[8192];
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "r");
-    const size_t size = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
-    if (file != NULL)
-        fclose(file);
-    text[size] = '\0';
-    return text;
-}
-
-static unsigned lines(const char *text)
-{
-    unsigned count = 0;
-    for (; *text != '\0'; text++)
-        count += *text == '\n';
-    return count;
-}
 
 static int64_t told(const char *database)
 {
@@ -109,8 +75,8 @@ static void test_a_program_is_told_and_when_it_fails_told_again_after_the_interv
     (void)state;
     const char *database = database_new();
     const char *command =
-        command_new("tell", "cat >> told\nenv | grep ^SKALD_ALERT_ | sort > environment\n"
-                            "echo >> count\ntest -e works\n");
+        told_command("tell", "cat >> told\nenv | grep ^SKALD_ALERT_ | sort > environment\n"
+                             "echo >> count\ntest -e works\n");
     const unsigned failed = keeper_log_count("KEEPER-ALERT-FAILED");
     skald_service *service = watching(database, &checkout, command);
     checkout_publish(service, database, CREATED, "o1");
@@ -118,20 +84,20 @@ static void test_a_program_is_told_and_when_it_fails_told_again_after_the_interv
     keeper_clock_shift(database, "3 minutes");
     WAIT_UNTIL(keeper_log_count("KEEPER-ALERT-FAILED") == failed + 1);
     keeper_turn_await(database);
-    assert_int_equal(lines(file_text("count")), 1);
+    assert_int_equal(told_lines(told_file("count")), 1);
     assert_int_equal(told(database), 0);
-    assert_contains(file_text("environment"), "SKALD_ALERT_KIND=flow\n");
-    assert_contains(file_text("environment"), "SKALD_ALERT_SUBSCRIPTION=checkout\n");
-    assert_contains(file_text("environment"),
+    assert_contains(told_file("environment"), "SKALD_ALERT_KIND=flow\n");
+    assert_contains(told_file("environment"), "SKALD_ALERT_SUBSCRIPTION=checkout\n");
+    assert_contains(told_file("environment"),
                     "SKALD_ALERT_TYPE=test.v1.PaymentCompleted or test.v1.PaymentFailed\n");
 
-    command_new("works", "");
+    told_command("works", "");
     keeper_clock_shift(database, "5 minutes");
     WAIT_UNTIL(told(database) == 1);
-    assert_int_equal(lines(file_text("count")), 2);
+    assert_int_equal(told_lines(told_file("count")), 2);
     keeper_clock_shift(database, "5 hours");
     keeper_turn_await(database);
-    assert_int_equal(lines(file_text("count")), 2);
+    assert_int_equal(told_lines(told_file("count")), 2);
     keeper_stop(service);
 }
 
@@ -223,21 +189,6 @@ static void test_what_has_ended_or_never_began_is_forgotten_after_its_time(void 
     keeper_stop(service);
 }
 
-static int folder_make(void **state)
-{
-    snprintf(folder, sizeof folder, "/tmp/skald-flows-XXXXXX");
-    return mkdtemp(folder) == NULL ? -1 : servers_setup(state);
-}
-
-static int folder_remove(void **state)
-{
-    char line[128];
-    snprintf(line, sizeof line, "rm -rf '%s'", folder);
-    const int removed = system(line);
-    const int ended = servers_teardown(state);
-    return removed == 0 ? ended : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,5 +199,5 @@ int main(void)
         cmocka_unit_test(test_what_is_seen_late_is_not_told_of_at_once),
         cmocka_unit_test(test_what_has_ended_or_never_began_is_forgotten_after_its_time),
     };
-    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+    return cmocka_run_group_tests(tests, told_setup, told_teardown);
 }

@@ -4,9 +4,9 @@
 #include "support/servers.h"
 #include "support/stream.h"
 #include "support/test.h"
+#include "support/told.h"
 #include "support/wait.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,41 +43,6 @@ static int64_t told(const char *database)
 
 /* --- a program as command --------------------------------------------------------------------- */
 
-static char folder[64];
-
-/* A shell script that the keeper starts; what it writes goes to files of the test's folder. */
-static const char *command_new(const char *name, const char *body)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    const int file = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0700);
-    assert_true(file >= 0);
-    dprintf(file, "#!/bin/sh\ncd '%s' || exit 1\n%s", folder, body);
-    close(file);
-    return path;
-}
-
-static const char *file_text(const char *name)
-{
-    static char text[8192];
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "r");
-    const size_t size = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
-    if (file != NULL)
-        fclose(file);
-    text[size] = '\0';
-    return text;
-}
-
-static unsigned lines(const char *text)
-{
-    unsigned count = 0;
-    for (; *text != '\0'; text++)
-        count += *text == '\n';
-    return count;
-}
-
 static skald_service *started(const char *database, const char *nats_url, const char *command)
 {
     skald_options options = keeper_options(database, nats_url);
@@ -93,14 +58,14 @@ static void test_a_group_is_told_once_and_again_after_the_interval_if_more_died(
     (void)state;
     const char *database = prepared();
     const char *command =
-        command_new("tell", "cat >> told\nenv | grep ^SKALD_ALERT_ | sort > environment\n"
-                            "echo >> told_count\n");
+        told_command("tell", "cat >> told\nenv | grep ^SKALD_ALERT_ | sort > environment\n"
+                             "echo >> told_count\n");
     for (int i = 1; i <= 3; i++)
         die(database, "aaaa", i);
     skald_service *service = started(database, NULL, command);
     WAIT_UNTIL(told(database) == 1);
-    const char *object = file_text("told");
-    assert_int_equal(lines(object), 1);
+    const char *object = told_file("told");
+    assert_int_equal(told_lines(object), 1);
     char sql[4096];
     snprintf(sql, sizeof sql,
              "SELECT concat_ws('|', j->>'alert', j->>'service', j->>'subscription',"
@@ -111,33 +76,33 @@ static void test_a_group_is_told_once_and_again_after_the_interval_if_more_died(
     assert_string_equal(database_text(database, sql),
                         "dead|shop|orders|aaaa|shop.v1.OrderCreated|parse|currency \"3\" is "
                         "unknown|3|2|t|skald dead show aaaa");
-    assert_contains(file_text("environment"), "SKALD_ALERT_SUBSCRIPTION=orders\n");
-    assert_contains(file_text("environment"), "SKALD_ALERT_COUNT=3\n");
-    assert_contains(file_text("environment"), "SKALD_ALERT_REASON=currency \"3\" is unknown\n");
+    assert_contains(told_file("environment"), "SKALD_ALERT_SUBSCRIPTION=orders\n");
+    assert_contains(told_file("environment"), "SKALD_ALERT_COUNT=3\n");
+    assert_contains(told_file("environment"), "SKALD_ALERT_REASON=currency \"3\" is unknown\n");
 
     /* Within the interval nobody is told again, of another group at once. */
     die(database, "aaaa", 4);
     die(database, "bbbb", 5);
-    WAIT_UNTIL(lines(file_text("told_count")) == 2);
+    WAIT_UNTIL(told_lines(told_file("told_count")) == 2);
     keeper_clock_set(database, "2026-05-01 12:00:59+00");
     die(database, "aaaa", 6);
     keeper_turn_await(database);
-    assert_int_equal(lines(file_text("told_count")), 2);
+    assert_int_equal(told_lines(told_file("told_count")), 2);
 
     keeper_clock_set(database, "2026-05-01 12:01:00+00");
-    WAIT_UNTIL(lines(file_text("told_count")) == 3);
-    assert_contains(file_text("environment"), "SKALD_ALERT_FINGERPRINT=aaaa\n");
-    assert_contains(file_text("environment"), "SKALD_ALERT_COUNT=5\n");
+    WAIT_UNTIL(told_lines(told_file("told_count")) == 3);
+    assert_contains(told_file("environment"), "SKALD_ALERT_FINGERPRINT=aaaa\n");
+    assert_contains(told_file("environment"), "SKALD_ALERT_COUNT=5\n");
     /* Nothing new died: nothing is told, however long it takes. */
     keeper_clock_set(database, "2026-05-02 12:00:00+00");
     keeper_turn_await(database);
-    assert_int_equal(lines(file_text("told_count")), 3);
+    assert_int_equal(told_lines(told_file("told_count")), 3);
     keeper_stop(service);
 
     /* Nor by another process. */
     service = started(database, NULL, command);
     keeper_turn_await(database);
-    assert_int_equal(lines(file_text("told_count")), 3);
+    assert_int_equal(told_lines(told_file("told_count")), 3);
     keeper_stop(service);
 }
 
@@ -145,13 +110,13 @@ static void test_a_job_that_is_replayed_and_dies_again_counts_as_new(void **stat
 {
     (void)state;
     const char *database = prepared();
-    const char *command = command_new("tell", "cat > /dev/null\necho >> again_count\n");
+    const char *command = told_command("tell", "cat > /dev/null\necho >> again_count\n");
     die(database, "aaaa", 1);
     skald_service *service = started(database, NULL, command);
     WAIT_UNTIL(told(database) == 1);
     keeper_clock_set(database, "2026-05-01 13:00+00");
     database_run(database, "UPDATE skald.job SET ended_at = skald.now()");
-    WAIT_UNTIL(lines(file_text("again_count")) == 2);
+    WAIT_UNTIL(told_lines(told_file("again_count")) == 2);
     keeper_stop(service);
 }
 
@@ -159,18 +124,18 @@ static void test_a_command_that_fails_is_logged_and_tried_again_after_the_interv
 {
     (void)state;
     const char *database = prepared();
-    const char *command = command_new("fail", "cat > /dev/null\necho >> fail_count\nexit 3\n");
+    const char *command = told_command("fail", "cat > /dev/null\necho >> fail_count\nexit 3\n");
     const unsigned failed = keeper_log_count("KEEPER-ALERT-FAILED");
     die(database, "aaaa", 1);
     skald_service *service = started(database, NULL, command);
     WAIT_UNTIL(keeper_log_count("KEEPER-ALERT-FAILED") == failed + 1);
     assert_contains(keeper_log_text("KEEPER-ALERT-FAILED"), "code 3");
     keeper_turn_await(database);
-    assert_int_equal(lines(file_text("fail_count")), 1);
+    assert_int_equal(told_lines(told_file("fail_count")), 1);
 
     keeper_clock_set(database, "2026-05-01 12:01+00");
     WAIT_UNTIL(keeper_log_count("KEEPER-ALERT-FAILED") == failed + 2);
-    assert_int_equal(lines(file_text("fail_count")), 2);
+    assert_int_equal(told_lines(told_file("fail_count")), 2);
     keeper_stop(service);
 }
 
@@ -186,17 +151,17 @@ static void test_a_command_that_does_not_exist_or_end_harms_nobody(void **state)
     keeper_stop(service);
 
     /* The keeper goes on with its other duties while it waits, and kills it with its children. */
-    const char *hangs = command_new("hang", "sleep 1000 & echo $! > sleeper\nwait\n");
+    const char *hangs = told_command("hang", "sleep 1000 & echo $! > sleeper\nwait\n");
     die(database, "bbbb", 2);
     service = started(database, NULL, hangs);
-    WAIT_UNTIL(lines(file_text("sleeper")) == 1);
-    const pid_t sleeper = (pid_t)atoi(file_text("sleeper"));
+    WAIT_UNTIL(told_lines(told_file("sleeper")) == 1);
+    const pid_t sleeper = (pid_t)atoi(told_file("sleeper"));
     keeper_turn_await(database);
     WAIT_UNTIL(keeper_log_count("KEEPER-ALERT-FAILED") == failed + 2);
     assert_contains(keeper_log_text("KEEPER-ALERT-FAILED"), "killed");
     char proc[64];
     snprintf(proc, sizeof proc, "/proc/%d/cmdline", (int)sleeper);
-    WAIT_UNTIL(strcmp(file_text("sleeper"), "") != 0 && access(proc, F_OK) != 0);
+    WAIT_UNTIL(strcmp(told_file("sleeper"), "") != 0 && access(proc, F_OK) != 0);
     keeper_stop(service);
 }
 
@@ -309,21 +274,6 @@ static void test_of_many_groups_each_is_told_once(void **state)
     keeper_stop(service);
 }
 
-static int folder_make(void **state)
-{
-    snprintf(folder, sizeof folder, "/tmp/skald-alerts-XXXXXX");
-    return mkdtemp(folder) == NULL ? -1 : servers_setup(state);
-}
-
-static int folder_remove(void **state)
-{
-    char line[128];
-    snprintf(line, sizeof line, "rm -rf '%s'", folder);
-    const int removed = system(line);
-    const int ended = servers_teardown(state);
-    return removed == 0 ? ended : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,5 +285,5 @@ int main(void)
         cmocka_unit_test(test_while_nats_is_away_nothing_counts_as_told),
         cmocka_unit_test(test_of_many_groups_each_is_told_once),
     };
-    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+    return cmocka_run_group_tests(tests, told_setup, told_teardown);
 }
